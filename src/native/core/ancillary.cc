@@ -1,0 +1,82 @@
+#include "ancillary.h"
+
+#include <cstring>
+#include <ctime>
+
+#include "platform.h"
+
+namespace fdpass {
+
+size_t ControlSpace(size_t max_fds, bool credentials, bool timestamp) {
+  return (max_fds > 0 ? CMSG_SPACE(max_fds * sizeof(int)) : 0) +
+         (credentials ? CMSG_SPACE(sizeof(ucred)) : 0) +
+         (timestamp ? CMSG_SPACE(sizeof(timespec)) : 0);
+}
+
+Result<void> OutgoingControl::AddRights(const int* fds, size_t count) {
+  if (count == 0) return {};
+  if (count > kMaxFdsPerMessage) return SysError{EINVAL, "sendmsg"};
+  const size_t payload = count * sizeof(int);
+  used_ = CMSG_SPACE(payload);
+  std::memset(bytes_.data(), 0, used_);
+  auto* header = reinterpret_cast<cmsghdr*>(bytes_.data());
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(payload);
+  std::memcpy(CMSG_DATA(header), fds, payload);
+  return {};
+}
+
+void OutgoingControl::AttachTo(msghdr* message) {
+  message->msg_control = used_ == 0 ? nullptr : bytes_.data();
+  message->msg_controllen = used_;
+}
+
+namespace {
+
+size_t OwnRights(const cmsghdr* header, std::vector<UniqueFd>* fds) {
+  const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  const auto* payload = CMSG_DATA(header);
+  for (size_t i = 0; i < count; i++) {
+    int fd;
+    std::memcpy(&fd, payload + i * sizeof(int), sizeof(int));
+    fds->emplace_back(fd);
+  }
+  return count;
+}
+
+// A short control buffer leaves a partial struct behind (unlike descriptors): cmsg_len tells.
+std::optional<ucred> ReadCredentials(const cmsghdr* header) {
+  if (header->cmsg_len < CMSG_LEN(sizeof(ucred))) return std::nullopt;
+  ucred credentials;
+  std::memcpy(&credentials, CMSG_DATA(header), sizeof(credentials));
+  // A message that was queued before SO_PASSCRED shows pid 0 and the overflow ids: nobody's word.
+  if (credentials.pid == 0) return std::nullopt;
+  return credentials;
+}
+
+}  // namespace
+
+ReceivedControl ParseControl(const msghdr& message, std::vector<UniqueFd>* fds) {
+  ReceivedControl control;
+  control.truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+  // CMSG_NXTHDR takes a mutable msghdr but writes nothing.
+  auto* mutable_message = const_cast<msghdr*>(&message);
+  for (cmsghdr* header = CMSG_FIRSTHDR(mutable_message); header != nullptr;
+       header = CMSG_NXTHDR(mutable_message, header)) {
+    if (header->cmsg_len < CMSG_LEN(0)) break;
+    control.any = true;
+    if (header->cmsg_level != SOL_SOCKET) continue;
+    if (header->cmsg_type == SCM_RIGHTS) control.fd_count += OwnRights(header, fds);
+    if (header->cmsg_type == SCM_CREDENTIALS) control.credentials = ReadCredentials(header);
+    if (header->cmsg_type == kScmPidFd && header->cmsg_len >= CMSG_LEN(sizeof(int))) {
+      // Nobody here asks for SO_PASSPIDFD, but an adopted socket may have it set: own it, let it
+      // go.
+      std::vector<UniqueFd> unwanted;
+      OwnRights(header, &unwanted);
+    }
+  }
+  return control;
+}
+
+}  // namespace fdpass

@@ -1,0 +1,37 @@
+#include "fd_ops.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+namespace fdpass {
+
+Result<UniqueFd> Duplicate(BorrowedFd from) {
+  const int fd = ::fcntl(from.get(), F_DUPFD_CLOEXEC, 3);
+  if (fd == -1) return SysError{errno, "fcntl"};
+  return UniqueFd(fd);
+}
+
+Result<void> Redirect(BorrowedFd from, BorrowedFd to) {
+  if (RetryOnInterrupt([&] { return ::dup2(from.get(), to.get()); }) == -1) {
+    return SysError{errno, "dup2"};
+  }
+  return {};
+}
+
+Result<void> SetMode(BorrowedFd fd, unsigned mode) {
+  if (::fchmod(fd.get(), mode) == -1) return SysError{errno, "fchmod"};
+  return {};
+}
+
+Result<UniqueFd> LockFile(const char* path) {
+  UniqueFd file(RetryOnInterrupt(
+      [&] { return ::open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); }));
+  if (!file.valid()) return SysError{errno, "open"};
+  if (RetryOnInterrupt([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == -1) {
+    return SysError{errno, "flock"};
+  }
+  return file;
+}
+
+}  // namespace fdpass

@@ -1,0 +1,23 @@
+// Operations that any descriptor allows, whatever it refers to.
+#pragma once
+
+#include "result.h"
+#include "unique_fd.h"
+
+namespace fdpass {
+
+// F_DUPFD_CLOEXEC from 3: a duplicate never lands on stdin, stdout or stderr. fcntl(2)
+Result<UniqueFd> Duplicate(BorrowedFd from);
+
+// Makes `to` refer to what `from` refers to and survive exec; what `to` was before is closed.
+// dup2(2)
+Result<void> Redirect(BorrowedFd from, BorrowedFd to);
+
+Result<void> SetMode(BorrowedFd fd, unsigned mode);  // fchmod(2)
+
+// Opens (creates 0600) the file and takes an exclusive flock(2) on it without waiting:
+// EWOULDBLOCK while another process holds it. The lock lives as long as the descriptor.
+// A symbolic link in the last component is refused (ELOOP).
+Result<UniqueFd> LockFile(const char* path);
+
+}  // namespace fdpass

@@ -1,0 +1,64 @@
+#include "inet_address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace fdpass {
+
+namespace {
+
+// A scope is an interface name or its number. ipv6(7), sin6_scope_id
+uint32_t ParseScope(const char* text) {
+  const uint32_t index = ::if_nametoindex(text);
+  return index != 0 ? index : static_cast<uint32_t>(std::strtoul(text, nullptr, 10));
+}
+
+}  // namespace
+
+Result<InetAddress> InetAddress::Parse(const char* text, uint16_t port) {
+  InetAddress address;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage_);
+  if (::inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    address.size_ = sizeof(sockaddr_in);
+    return address;
+  }
+  const std::string whole(text);
+  const size_t percent = whole.find('%');
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage_);
+  if (::inet_pton(AF_INET6, whole.substr(0, percent).c_str(), &v6->sin6_addr) != 1) {
+    return SysError{EINVAL, "inet_pton"};
+  }
+  v6->sin6_family = AF_INET6;
+  v6->sin6_port = htons(port);
+  if (percent != std::string::npos) v6->sin6_scope_id = ParseScope(text + percent + 1);
+  address.size_ = sizeof(sockaddr_in6);
+  return address;
+}
+
+uint16_t InetAddress::port() const {
+  if (family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_port);
+  return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
+}
+
+std::string InetAddress::text() const {
+  char buffer[INET6_ADDRSTRLEN] = "";
+  if (family() == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage_);
+    return ::inet_ntop(AF_INET, &v4->sin_addr, buffer, sizeof(buffer)) == nullptr ? "" : buffer;
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage_);
+  if (::inet_ntop(AF_INET6, &v6->sin6_addr, buffer, sizeof(buffer)) == nullptr) return "";
+  std::string text(buffer);
+  char interface[IF_NAMESIZE];
+  if (v6->sin6_scope_id != 0 && ::if_indextoname(v6->sin6_scope_id, interface) != nullptr) {
+    text.append("%").append(interface);
+  }
+  return text;
+}
+
+}  // namespace fdpass

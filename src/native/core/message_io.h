@@ -1,0 +1,81 @@
+// Whole messages out and in, with descriptors: sendmsg(2), sendmmsg(2), recvmmsg(2).
+// Nothing here waits: a full peer and an empty queue are EAGAIN.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ancillary.h"
+#include "result.h"
+#include "unique_fd.h"
+#include "unix_address.h"
+
+namespace fdpass {
+
+// Messages that one system call moves at most: PERF found nothing above 32.
+inline constexpr size_t kMaxBatch = 32;
+
+// `to` may be null on a connected socket. Descriptors stay the caller's.
+Result<size_t> SendMessage(BorrowedFd socket, const uint8_t* data, size_t size,
+                           const UnixAddress* to, const int* fds, size_t fd_count);
+
+// Sends `count` (at most kMaxBatch) messages that lie one behind the other in `packed`.
+// Gives how many went; an error only if the first one failed.
+Result<size_t> SendBatch(BorrowedFd socket, const uint8_t* packed, const uint32_t* sizes,
+                         size_t count, const UnixAddress* to);
+
+struct ReceivedMessage {
+  size_t size;       // bytes in the slot
+  size_t real_size;  // bytes that were sent; more than `size` if the slot was too small
+  size_t first_fd;   // index into Inbox::fds()
+  ReceivedControl control;
+  UnixAddress from;
+};
+
+// Receives batches of messages into slots of a slab that the caller owns and keeps alive.
+class Inbox {
+ public:
+  struct Options {
+    size_t max_messages = 1;
+    size_t max_fds = 0;          // per message; more than that is closed and reported as truncated
+    bool credentials = false;    // SO_PASSCRED is set on the socket
+    bool end_of_stream = false;  // seqpacket: SO_TIMESTAMPNS is set, see EnableEndDetection()
+  };
+
+  Inbox(uint8_t* slab, size_t slots, size_t slot_size);
+
+  // Gives the number of messages, which ended() may follow. Descriptors of a batch that was not
+  // taken by TakeFd() are closed by the next call or the destructor.
+  Result<size_t> Receive(BorrowedFd socket, const Options& options);
+
+  const ReceivedMessage& message(size_t index) const { return messages_[index]; }
+  int TakeFd(size_t index) { return fds_[index].release(); }
+  bool ended() const { return ended_; }
+
+ private:
+  void Judge(size_t index, const Options& options);
+
+  uint8_t* slab_;
+  size_t slots_;
+  size_t slot_size_;
+  bool ended_ = false;
+  std::vector<UniqueFd> fds_;
+  std::array<ReceivedMessage, kMaxBatch> messages_;
+  std::array<mmsghdr, kMaxBatch> headers_;
+  std::array<iovec, kMaxBatch> vectors_;
+  struct ControlSlot {
+    alignas(cmsghdr) char bytes[kMaxControlSpace];
+  };
+  std::array<ControlSlot, kMaxBatch> control_;
+};
+
+// recvmsg(2) on a seqpacket socket returns 0 both for an empty packet and at the end. With
+// SO_TIMESTAMPNS every packet carries a control message and the end carries none. (AF_UNIX does not
+// switch on the system's packet timestamps: sock_needs_netstamp() in net/core/sock.c.)
+Result<void> EnableEndDetection(BorrowedFd socket);
+
+}  // namespace fdpass

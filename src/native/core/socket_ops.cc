@@ -1,0 +1,157 @@
+#include "socket_ops.h"
+
+#include <netinet/in.h>
+
+#include "platform.h"
+
+namespace fdpass {
+
+Result<UniqueFd> OpenSocket(int domain, int type) {
+  UniqueFd socket(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return SysError{errno, "socket"};
+  return socket;
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> OpenPair(int type) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == -1) {
+    return SysError{errno, "socketpair"};
+  }
+  return std::pair(UniqueFd(fds[0]), UniqueFd(fds[1]));
+}
+
+template <typename Address>
+Result<void> Bind(BorrowedFd socket, const Address& address) {
+  if (::bind(socket.get(), address.data(), address.size()) == -1) return SysError{errno, "bind"};
+  return {};
+}
+
+template <typename Address>
+Result<void> Connect(BorrowedFd socket, const Address& address) {
+  const auto connect = [&] { return ::connect(socket.get(), address.data(), address.size()); };
+  if (RetryOnInterrupt(connect) == -1) return SysError{errno, "connect"};
+  return {};
+}
+
+template <typename Address>
+Result<Address> LocalAddress(BorrowedFd socket) {
+  Address address;
+  socklen_t size = Address::capacity();
+  if (::getsockname(socket.get(), address.buffer(), &size) == -1) {
+    return SysError{errno, "getsockname"};
+  }
+  address.SetSizeFromKernel(size);
+  return address;
+}
+
+template <typename Address>
+Result<Address> RemoteAddress(BorrowedFd socket) {
+  Address address;
+  socklen_t size = Address::capacity();
+  if (::getpeername(socket.get(), address.buffer(), &size) == -1) {
+    return SysError{errno, "getpeername"};
+  }
+  address.SetSizeFromKernel(size);
+  return address;
+}
+
+template Result<void> Bind(BorrowedFd, const UnixAddress&);
+template Result<void> Bind(BorrowedFd, const InetAddress&);
+template Result<void> Connect(BorrowedFd, const UnixAddress&);
+template Result<void> Connect(BorrowedFd, const InetAddress&);
+template Result<UnixAddress> LocalAddress(BorrowedFd);
+template Result<InetAddress> LocalAddress(BorrowedFd);
+template Result<UnixAddress> RemoteAddress(BorrowedFd);
+template Result<InetAddress> RemoteAddress(BorrowedFd);
+
+Result<void> Listen(BorrowedFd socket, int backlog) {
+  if (::listen(socket.get(), backlog) == -1) return SysError{errno, "listen"};
+  return {};
+}
+
+Result<UniqueFd> Accept(BorrowedFd listener) {
+  // accept(2) inherits neither flag from the listener.
+  UniqueFd socket(RetryOnInterrupt(
+      [&] { return ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); }));
+  if (!socket.valid()) return SysError{errno, "accept"};
+  return socket;
+}
+
+Result<void> Shutdown(BorrowedFd socket, int how) {
+  if (::shutdown(socket.get(), how) == -1) return SysError{errno, "shutdown"};
+  return {};
+}
+
+namespace {
+
+// Opens, sets the options that must precede bind(2), and binds.
+Result<UniqueFd> BindInet(int type, const InetAddress& address, InetOptions options) {
+  auto socket = OpenSocket(address.family(), type);
+  if (!socket.ok()) return socket;
+  const BorrowedFd fd = socket.value().borrow();
+  if (type == SOCK_STREAM) {
+    auto set = SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!set.ok()) return set.error();
+  }
+  if (options.reuse_port) {
+    auto set = SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!set.ok()) return set.error();
+  }
+  if (address.family() == AF_INET6) {
+    // Said both ways, so that net.ipv6.bindv6only does not decide.
+    auto set = SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0);
+    if (!set.ok()) return set.error();
+  }
+  auto bound = Bind(fd, address);
+  if (!bound.ok()) return bound.error();
+  return socket;
+}
+
+}  // namespace
+
+Result<UniqueFd> ListenTcp(const InetAddress& address, int backlog, InetOptions options) {
+  auto socket = BindInet(SOCK_STREAM, address, options);
+  if (!socket.ok()) return socket;
+  auto listening = Listen(socket.value().borrow(), backlog);
+  if (!listening.ok()) return listening.error();
+  return socket;
+}
+
+Result<UniqueFd> BindUdp(const InetAddress& address, InetOptions options) {
+  return BindInet(SOCK_DGRAM, address, options);
+}
+
+Result<int> GetOption(BorrowedFd socket, int level, int option) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  if (::getsockopt(socket.get(), level, option, &value, &size) == -1) {
+    return SysError{errno, "getsockopt"};
+  }
+  return value;
+}
+
+Result<void> SetOption(BorrowedFd socket, int level, int option, int value) {
+  if (::setsockopt(socket.get(), level, option, &value, sizeof(value)) == -1) {
+    return SysError{errno, "setsockopt"};
+  }
+  return {};
+}
+
+Result<ucred> PeerCredentials(BorrowedFd socket) {
+  ucred credentials;
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == -1) {
+    return SysError{errno, "getsockopt"};
+  }
+  // An unconnected socket answers pid 0 and ids -1 instead of an error: nobody's credentials.
+  if (credentials.pid == 0) return SysError{ENOTCONN, "getsockopt"};
+  return credentials;
+}
+
+Result<UniqueFd> OpenPeerPidFd(BorrowedFd socket) {
+  auto pidfd = GetOption(socket, SOL_SOCKET, kSoPeerPidFd);
+  if (!pidfd.ok()) return pidfd.error();
+  return UniqueFd(pidfd.value());
+}
+
+}  // namespace fdpass

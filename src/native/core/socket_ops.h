@@ -1,0 +1,52 @@
+// The life of a socket up to its first byte: create, bind, listen, accept, connect, ask, set, shut
+// down. Every descriptor made here is close-on-exec and non-blocking from birth. socket(2),
+// accept4(2)
+#pragma once
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "inet_address.h"
+#include "result.h"
+#include "unique_fd.h"
+#include "unix_address.h"
+
+namespace fdpass {
+
+Result<UniqueFd> OpenSocket(int domain, int type);
+Result<std::pair<UniqueFd, UniqueFd>> OpenPair(int type);
+
+// Address is UnixAddress or InetAddress. An unnamed UnixAddress asks for autobind. bind(2), unix(7)
+template <typename Address>
+Result<void> Bind(BorrowedFd socket, const Address& address);
+template <typename Address>
+Result<void> Connect(BorrowedFd socket, const Address& address);
+template <typename Address>
+Result<Address> LocalAddress(BorrowedFd socket);  // getsockname(2)
+template <typename Address>
+Result<Address> RemoteAddress(BorrowedFd socket);  // getpeername(2)
+
+Result<void> Listen(BorrowedFd socket, int backlog);
+Result<UniqueFd> Accept(BorrowedFd listener);
+Result<void> Shutdown(BorrowedFd socket, int how);  // on a shared listener it stops every holder
+
+struct InetOptions {
+  bool reuse_port = false;
+  bool ipv6_only = false;
+};
+// socket, SO_REUSEADDR, bind, listen: as libuv makes a TCP server.
+Result<UniqueFd> ListenTcp(const InetAddress& address, int backlog, InetOptions options);
+Result<UniqueFd> BindUdp(const InetAddress& address, InetOptions options);
+
+// Integer options only.
+Result<int> GetOption(BorrowedFd socket, int level, int option);
+Result<void> SetOption(BorrowedFd socket, int level, int option, int value);
+
+// Who called connect(), listen() or socketpair() on the other side; fixed at that moment.
+// SO_PEERCRED, socket(7)
+Result<ucred> PeerCredentials(BorrowedFd socket);
+// A pidfd of that process, valid even after it has been reaped. Linux 6.5; ENOPROTOOPT before.
+Result<UniqueFd> OpenPeerPidFd(BorrowedFd socket);
+
+}  // namespace fdpass

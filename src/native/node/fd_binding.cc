@@ -1,0 +1,70 @@
+// core/fd_ops.h and core/describe.h for JS.
+#include "../core/describe.h"
+#include "../core/fd_ops.h"
+#include "bindings.h"
+#include "convert.h"
+#include "sys_error.h"
+
+namespace fdpass {
+
+namespace {
+
+// duplicate(fd): fd
+Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
+  return FromFd(info.Env(), Duplicate(ToFd(info.Env(), info[0])));
+}
+
+// closeFd(fd). Takes the number; an error of close(2) cannot be acted on.
+void CloseFd(const Napi::CallbackInfo& info) { UniqueFd(ToInt(info.Env(), info[0])).reset(); }
+
+// redirect(from, to)
+Napi::Value RedirectFd(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return ThrowOnError(env, Redirect(ToFd(env, info[0]), ToFd(env, info[1])));
+}
+
+// setMode(fd, mode)
+Napi::Value SetFdMode(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto mode = static_cast<unsigned>(ToInt(env, info[1]));
+  return ThrowOnError(env, SetMode(ToFd(env, info[0]), mode));
+}
+
+// lockFile(path): fd
+Napi::Value Lock(const Napi::CallbackInfo& info) {
+  return FromFd(info.Env(), LockFile(info[0].As<Napi::String>().Utf8Value().c_str()));
+}
+
+// describe(fd): { mode, inode, device, domain, type, protocol, listening }, -1 where it is no
+// socket
+Napi::Value DescribeFd(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto result = Describe(ToFd(env, info[0]));
+  if (!result.ok()) {
+    Throw(env, result.error());
+    return env.Undefined();
+  }
+  const FdDescription& description = result.value();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("mode", Napi::Number::New(env, description.mode));
+  object.Set("inode", Napi::BigInt::New(env, description.inode));
+  object.Set("device", Napi::BigInt::New(env, description.device));
+  object.Set("domain", Napi::Number::New(env, description.domain));
+  object.Set("type", Napi::Number::New(env, description.type));
+  object.Set("protocol", Napi::Number::New(env, description.protocol));
+  object.Set("listening", Napi::Number::New(env, description.listening));
+  return object;
+}
+
+}  // namespace
+
+void ExportFdBinding(Napi::Env env, Napi::Object exports) {
+  exports.Set("duplicate", Napi::Function::New<DuplicateFd>(env));
+  exports.Set("closeFd", Napi::Function::New<CloseFd>(env));
+  exports.Set("redirect", Napi::Function::New<RedirectFd>(env));
+  exports.Set("setMode", Napi::Function::New<SetFdMode>(env));
+  exports.Set("lockFile", Napi::Function::New<Lock>(env));
+  exports.Set("describe", Napi::Function::New<DescribeFd>(env));
+}
+
+}  // namespace fdpass

@@ -1,0 +1,160 @@
+// core/message_io.h for JS: the hot paths, in plain Node-API. Results are counts or, below zero,
+// errnos; no object is made per message.
+#include <cstring>
+
+#include "../core/message_io.h"
+#include "bindings.h"
+#include "convert.h"
+#include "sys_error.h"
+
+namespace fdpass {
+
+namespace {
+
+template <size_t Count>
+void GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)[Count]) {
+  size_t count = Count;
+  Assert(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok, "arguments");
+}
+
+napi_value FromInt(napi_env env, int number) {
+  napi_value value = nullptr;
+  napi_create_int32(env, number, &value);
+  return value;
+}
+
+// A destination or nothing. The address outlives the call that it is passed to.
+class Destination {
+ public:
+  Destination(napi_env env, napi_value sun_path) : given_(!IsUndefined(env, sun_path)) {
+    if (given_) address_ = ToUnixAddress(env, sun_path);
+  }
+  const UnixAddress* get() const { return given_ ? &address_ : nullptr; }
+
+ private:
+  bool given_;
+  UnixAddress address_;
+};
+
+// send(fd, data, sunPath | undefined, fds | undefined): bytes or -errno
+napi_value Send(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  GetArguments(env, info, arguments);
+  const Bytes data = ToBytes(env, arguments[1]);
+  const Destination to(env, arguments[2]);
+  Bytes fds{nullptr, 0};
+  if (!IsUndefined(env, arguments[3])) fds = ToBytes(env, arguments[3]);
+  const auto sent = SendMessage(ToFd(env, arguments[0]), data.data, data.size, to.get(),
+                                reinterpret_cast<const int*>(fds.data), fds.size / sizeof(int));
+  return FromInt(env, CountOrErrno(sent));
+}
+
+// sendBatch(fd, packed, sizes, count, sunPath | undefined): messages or -errno
+napi_value SendPacked(napi_env env, napi_callback_info info) {
+  napi_value arguments[5];
+  GetArguments(env, info, arguments);
+  const Bytes packed = ToBytes(env, arguments[1]);
+  const Bytes sizes = ToBytes(env, arguments[2]);
+  const Destination to(env, arguments[4]);
+  const auto sent =
+      SendBatch(ToFd(env, arguments[0]), packed.data, reinterpret_cast<const uint32_t*>(sizes.data),
+                static_cast<size_t>(ToInt(env, arguments[3])), to.get());
+  return FromInt(env, CountOrErrno(sent));
+}
+
+// One row of `records` for each message; src/ts/sockets/inbox.ts reads the same columns.
+enum Column { kSize, kRealSize, kFdCount, kFdsDropped, kNameSize, kPid, kUid, kGid, kColumns };
+
+// The core inbox together with the JS arrays it writes to. They are kept alive by a reference each.
+struct ScriptInbox {
+  ScriptInbox(uint8_t* slab, size_t slots, size_t slot_size) : inbox(slab, slots, slot_size) {}
+
+  Inbox inbox;
+  int32_t* records = nullptr;
+  int32_t* fds = nullptr;
+  uint8_t* names = nullptr;
+  napi_ref references[4] = {};
+};
+
+// openInbox(slab, slots, slotSize, records, names, fds): handle
+napi_value OpenInbox(napi_env env, napi_callback_info info) {
+  napi_value arguments[6];
+  GetArguments(env, info, arguments);
+  auto* self = new ScriptInbox(ToBytes(env, arguments[0]).data,
+                               static_cast<size_t>(ToInt(env, arguments[1])),
+                               static_cast<size_t>(ToInt(env, arguments[2])));
+  self->records = reinterpret_cast<int32_t*>(ToBytes(env, arguments[3]).data);
+  self->names = ToBytes(env, arguments[4]).data;
+  self->fds = reinterpret_cast<int32_t*>(ToBytes(env, arguments[5]).data);
+  const size_t kept[] = {0, 3, 4, 5};
+  for (size_t i = 0; i < 4; i++) {
+    napi_create_reference(env, arguments[kept[i]], 1, &self->references[i]);
+  }
+  const auto finalize = [](napi_env env, void* data, void*) {
+    auto* self = static_cast<ScriptInbox*>(data);
+    for (napi_ref reference : self->references) napi_delete_reference(env, reference);
+    delete self;
+  };
+  napi_value handle = nullptr;
+  napi_create_external(env, self, finalize, nullptr, &handle);
+  return handle;
+}
+
+// Ownership of the descriptors moves to JS with the numbers.
+void WriteRecord(ScriptInbox* self, size_t index, int32_t** fds) {
+  const ReceivedMessage& message = self->inbox.message(index);
+  int32_t* record = self->records + index * kColumns;
+  const size_t name_size = message.from.sun_path_size();
+  std::memcpy(self->names + index * UnixAddress::kMaxSunPathBytes, message.from.sun_path(),
+              name_size);
+  for (size_t i = 0; i < message.control.fd_count; i++) {
+    *(*fds)++ = self->inbox.TakeFd(message.first_fd + i);
+  }
+  record[kSize] = static_cast<int32_t>(message.size);
+  record[kRealSize] = static_cast<int32_t>(message.real_size);
+  record[kFdCount] = static_cast<int32_t>(message.control.fd_count);
+  record[kFdsDropped] = message.control.truncated ? 1 : 0;
+  record[kNameSize] = static_cast<int32_t>(name_size);
+  const auto& credentials = message.control.credentials;
+  record[kPid] = credentials ? credentials->pid : 0;
+  record[kUid] = credentials ? static_cast<int32_t>(credentials->uid) : 0;
+  record[kGid] = credentials ? static_cast<int32_t>(credentials->gid) : 0;
+}
+
+// receive(inbox, fd, maxMessages, maxFds, credentials, endOfStream): -errno, or twice the number of
+// messages, plus 1 if the end of the stream follows them.
+napi_value Receive(napi_env env, napi_callback_info info) {
+  napi_value arguments[6];
+  GetArguments(env, info, arguments);
+  void* data = nullptr;
+  Assert(napi_get_value_external(env, arguments[0], &data) == napi_ok, "expected an inbox");
+  auto* self = static_cast<ScriptInbox*>(data);
+  Inbox::Options options;
+  options.max_messages = static_cast<size_t>(ToInt(env, arguments[2]));
+  options.max_fds = static_cast<size_t>(ToInt(env, arguments[3]));
+  options.credentials = ToBool(env, arguments[4]);
+  options.end_of_stream = ToBool(env, arguments[5]);
+  const auto received = self->inbox.Receive(ToFd(env, arguments[1]), options);
+  if (!received.ok()) return FromInt(env, -received.error().code);
+  int32_t* fds = self->fds;
+  for (size_t i = 0; i < received.value(); i++) WriteRecord(self, i, &fds);
+  const int count = static_cast<int>(received.value());
+  return FromInt(env, count * 2 + (self->inbox.ended() ? 1 : 0));
+}
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
+}  // namespace
+
+void ExportMessageBinding(Napi::Env env, Napi::Object exports) {
+  Export(env, exports, "send", Send);
+  Export(env, exports, "sendBatch", SendPacked);
+  Export(env, exports, "openInbox", OpenInbox);
+  Export(env, exports, "receive", Receive);
+}
+
+}  // namespace fdpass

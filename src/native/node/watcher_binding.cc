@@ -1,0 +1,48 @@
+// Watchers for JS: an external handle and flat verbs over it.
+#include "bindings.h"
+#include "convert.h"
+#include "sys_error.h"
+#include "watcher.h"
+
+namespace fdpass {
+
+namespace {
+
+using Handle = Napi::External<Watcher>;
+
+Watcher* ToWatcher(const Napi::CallbackInfo& info) { return info[0].As<Handle>().Data(); }
+
+// openWatcher(fd, callback): handle. The caller keeps `callback` alive while it keeps the handle.
+Napi::Value OpenWatcher(const Napi::CallbackInfo& info) {
+  auto watcher = Watcher::Open(info.Env(), ToFd(info.Env(), info[0]), info[1]);
+  if (!watcher.ok()) {
+    Throw(info.Env(), watcher.error());
+    return info.Env().Undefined();
+  }
+  return Handle::New(info.Env(), watcher.value(),
+                     [](Napi::Env, Watcher* self) { self->ReleaseFromScript(); });
+}
+
+void StartWatcher(const Napi::CallbackInfo& info) {
+  ToWatcher(info)->Start(ToInt(info.Env(), info[1]));
+}
+
+void StopWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Stop(); }
+
+void RefWatcher(const Napi::CallbackInfo& info) {
+  ToWatcher(info)->SetRef(ToBool(info.Env(), info[1]));
+}
+
+void CloseWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Close(); }
+
+}  // namespace
+
+void ExportWatcherBinding(Napi::Env env, Napi::Object exports) {
+  exports.Set("openWatcher", Napi::Function::New<OpenWatcher>(env));
+  exports.Set("startWatcher", Napi::Function::New<StartWatcher>(env));
+  exports.Set("stopWatcher", Napi::Function::New<StopWatcher>(env));
+  exports.Set("refWatcher", Napi::Function::New<RefWatcher>(env));
+  exports.Set("closeWatcher", Napi::Function::New<CloseWatcher>(env));
+}
+
+}  // namespace fdpass
