@@ -1,0 +1,43 @@
+// Waiting that can be aborted: AbortSignal and deadlines, with nothing left behind once settled.
+import { FdpassError } from './errors';
+import { validateTimeout } from './validate';
+
+export interface WaitOptions {
+  /** Rejects with an AbortError whose `cause` is the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds. Rejects with ERR_FDPASS_TIMEOUT. */
+  timeout?: number | undefined;
+}
+
+export function abortError(signal: AbortSignal): Error {
+  const error = new Error('The operation was aborted', { cause: signal.reason });
+  error.name = 'AbortError';
+  return Object.assign(error, { code: 'ABORT_ERR' });
+}
+
+/**
+ * Calls `cancel` once, with the error to reject with, when the signal aborts or the time is over.
+ * The result ends the watch; call it when the wait has settled. Throws at once if already aborted.
+ */
+export function onCancel(options: WaitOptions, what: string, cancel: (error: Error) => void): () => void {
+  const { signal, timeout } = options;
+  if (signal?.aborted) throw abortError(signal);
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  };
+  const onAbort = (): void => {
+    stop();
+    cancel(abortError(signal as AbortSignal));
+  };
+  if (timeout !== undefined) {
+    const ms = validateTimeout('timeout', timeout);
+    timer = setTimeout(() => {
+      stop();
+      cancel(new FdpassError('ERR_FDPASS_TIMEOUT', `${what} did not finish within ${ms} ms`));
+    }, ms);
+  }
+  signal?.addEventListener('abort', onAbort);
+  return stop;
+}

@@ -1,0 +1,62 @@
+// The errors of the package: system failures in the shape of node:net, misuse, and our own codes.
+import { getSystemErrorName, inspect } from 'node:util';
+
+/** A failed system call, with the fields that node:net and node:dgram give. */
+export interface SystemError extends Error {
+  /** 'ECONNREFUSED', ... */
+  code: string;
+  /** Negative, as in node:net. */
+  errno: number;
+  syscall: string;
+  /** The address that the call was given, printed as UnixAddress.toString() does. */
+  address?: string;
+}
+
+/** @param errno negative */
+export function systemError(errno: number, syscall: string, address?: string): SystemError {
+  const code = getSystemErrorName(errno);
+  const error = new Error(`${syscall} ${code}`) as SystemError;
+  Object.assign(error, { errno, code, syscall });
+  return address === undefined ? error : withAddress(error, address);
+}
+
+/** Adds the address to what the addon threw. */
+export function withAddress(error: unknown, address: string): SystemError {
+  const system = error as SystemError;
+  system.message = `${system.message} ${address}`;
+  system.address = address;
+  return system;
+}
+
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(error.code as string);
+}
+
+/** Our own failures. `code` is API, the text is not. */
+export class FdpassError extends Error {
+  readonly code: string;
+  constructor(code: `ERR_${string}`, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+  override get name(): string {
+    return 'FdpassError';
+  }
+}
+
+export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
+  const given = inspect(actual, { depth: 0, maxStringLength: 40, breakLength: Number.POSITIVE_INFINITY });
+  return Object.assign(new TypeError(`${name} must be ${expected}; it is ${given}`), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
+  return Object.assign(new RangeError(`${name} must be ${expected}; it is ${inspect(actual)}`), {
+    code: 'ERR_OUT_OF_RANGE',
+  });
+}
+
+export function closedError(what: string): FdpassError {
+  return new FdpassError('ERR_FDPASS_CLOSED', `this ${what} is closed`);
+}

@@ -1,0 +1,20 @@
+// The public API: re-exports only.
+export type { WaitOptions } from './base/abort';
+export { FdpassError, type SystemError } from './base/errors';
+export { type AddressLike, UnixAddress } from './fd/address';
+export {
+  type AdoptServerOptions,
+  type AdoptSocketOptions,
+  adoptServer,
+  adoptSocket,
+  adoptUdp,
+} from './fd/adopt';
+export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
+export { Fd } from './fd/fd';
+export type { FdLike } from './fd/lend';
+export { isSupported } from './native/binding';
+export type { BindOptions } from './sockets/bind-path';
+export { UnixDatagram } from './sockets/datagram';
+export type { Credentials, Message, SendOptions, SocketOptions } from './sockets/message';
+export { type SeqpacketOptions, UnixSeqpacket } from './sockets/seqpacket';
+export { type ListenOptions, UnixSeqpacketServer } from './sockets/seqpacket-server';

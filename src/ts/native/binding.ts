@@ -1,0 +1,127 @@
+// Loads the addon and types its exports. The only file that knows how the binary is found.
+import path from 'node:path';
+import nodeGypBuild from 'node-gyp-build';
+
+/** Opaque handles of the addon. */
+export type WatcherHandle = { readonly watcher: unique symbol };
+export type InboxHandle = { readonly inbox: unique symbol };
+
+export interface RawDescription {
+  mode: number;
+  inode: bigint;
+  device: bigint;
+  domain: number;
+  type: number;
+  protocol: number;
+  listening: number;
+}
+
+export interface InetEndpoint {
+  address: string;
+  family: 'IPv4' | 'IPv6';
+  port: number;
+}
+
+/**
+ * Flat verbs over descriptors. Arguments are checked by the caller: a wrong type aborts the process.
+ * `sunPath` is the image made by UnixAddress. Unless noted, a failing system call throws an Error with
+ * code, errno (negative) and syscall.
+ */
+export interface Binding {
+  duplicate(fd: number): number;
+  closeFd(fd: number): void;
+  redirect(from: number, to: number): void;
+  setMode(fd: number, mode: number): void;
+  lockFile(path: string): number;
+  describe(fd: number): RawDescription;
+
+  openSocket(type: number): number;
+  openPair(type: number): [number, number];
+  bind(fd: number, sunPath: Uint8Array): void;
+  connect(fd: number, sunPath: Uint8Array): void;
+  localUnixAddress(fd: number): Buffer;
+  remoteUnixAddress(fd: number): Buffer;
+  localInetAddress(fd: number): InetEndpoint;
+  remoteInetAddress(fd: number): InetEndpoint;
+  listen(fd: number, backlog: number): void;
+  shutdown(fd: number, how: number): void;
+  /** A descriptor, or below zero an errno. */
+  accept(fd: number): number;
+  listenTcp(address: string, port: number, backlog: number, reusePort: boolean, ipv6Only: boolean): number;
+  bindUdp(address: string, port: number, reusePort: boolean, ipv6Only: boolean): number;
+  setPassCredentials(fd: number, value: number): void;
+  setPassRights(fd: number, value: number): void;
+  getSendBufferSize(fd: number): number;
+  setSendBufferSize(fd: number, value: number): void;
+  enableEndDetection(fd: number): void;
+  peerCredentials(fd: number): [pid: number, uid: number, gid: number];
+  peerPidFd(fd: number): number;
+
+  /** Bytes sent, or below zero an errno. */
+  send(fd: number, data: Uint8Array, sunPath: Uint8Array | undefined, fds: Int32Array | undefined): number;
+  /** Messages sent, or below zero an errno. */
+  sendBatch(
+    fd: number,
+    packed: Uint8Array,
+    sizes: Uint32Array,
+    count: number,
+    sunPath: Uint8Array | undefined,
+  ): number;
+  openInbox(
+    slab: Uint8Array,
+    slots: number,
+    slotSize: number,
+    records: Int32Array,
+    names: Uint8Array,
+    fds: Int32Array,
+  ): InboxHandle;
+  /** Below zero an errno; else messages * 2, plus 1 if the end of the stream follows them. */
+  receive(
+    inbox: InboxHandle,
+    fd: number,
+    maxMessages: number,
+    maxFds: number,
+    credentials: boolean,
+    endOfStream: boolean,
+  ): number;
+
+  openWatcher(fd: number, callback: (events: number) => void): WatcherHandle;
+  startWatcher(watcher: WatcherHandle, events: number): void;
+  stopWatcher(watcher: WatcherHandle): void;
+  refWatcher(watcher: WatcherHandle, ref: boolean): void;
+  closeWatcher(watcher: WatcherHandle): void;
+}
+
+/** True where descriptors can be passed: Linux. Elsewhere the package loads and its functions throw. */
+export const isSupported: boolean = process.platform === 'linux';
+
+function load(): Binding {
+  const root = path.join(__dirname, '..', '..');
+  try {
+    return nodeGypBuild(root) as Binding;
+  } catch (cause) {
+    throw Object.assign(
+      new Error(
+        `fdpass has no binary for ${process.platform}-${process.arch}. Compile one (g++, make and python3 are needed): ` +
+          `cd ${root} && npx node-gyp rebuild`,
+        { cause },
+      ),
+      { code: 'ERR_FDPASS_NO_BINARY' },
+    );
+  }
+}
+
+function refuse(): Binding {
+  return new Proxy({} as Binding, {
+    get() {
+      throw Object.assign(
+        new Error(
+          `fdpass passes descriptors on Linux only; this is ${process.platform}. Ask isSupported first.`,
+        ),
+        { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
+      );
+    },
+  });
+}
+
+export const binding: Binding = isSupported ? load() : refuse();

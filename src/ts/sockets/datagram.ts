@@ -1,0 +1,126 @@
+// UnixDatagram: AF_UNIX SOCK_DGRAM, with the habits of node:dgram. unix(7)
+import { withAddress } from '../base/errors';
+import { MAX_BATCH } from '../base/limits';
+import { toBytes } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { SOCK_DGRAM } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { requireUnixSocket } from '../fd/kind';
+import { binding } from '../native/binding';
+import { type BindOptions, type BoundName, bindUnix } from './bind-path';
+import type { SendOptions, SocketOptions } from './message';
+import { MessageSocket } from './message-socket';
+
+/**
+ * Whole messages between processes of one machine, in order and never lost: a full receiver makes the
+ * sender wait. Events: 'message' (Message), 'listening', 'connect', 'error', 'close'.
+ */
+export class UnixDatagram extends MessageSocket<never> {
+  declare protected readonly endValue: never;
+  #name: BoundName | undefined;
+
+  /** @param fd internal, for adopt() */
+  constructor(options: SocketOptions = {}, fd: Fd = Fd.own(binding.openSocket(SOCK_DGRAM))) {
+    super(fd, options, { endOfStream: false });
+  }
+
+  /** Two sockets connected to each other, both unnamed. socketpair(2) */
+  static pair(options: SocketOptions = {}): [UnixDatagram, UnixDatagram] {
+    const [first, second] = binding.openPair(SOCK_DGRAM).map(Fd.own) as [Fd, Fd];
+    return [new UnixDatagram(options, first), new UnixDatagram(options, second)];
+  }
+
+  /**
+   * Consumes `fd` unless it throws. The socket becomes non-blocking for everyone who holds it.
+   * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX datagram socket
+   */
+  static adopt(fd: Fd, options: SocketOptions = {}): UnixDatagram {
+    requireUnixSocket(fd, 'dgram', false);
+    const socket = new UnixDatagram(options, Fd.dup(fd));
+    fd.close();
+    return socket;
+  }
+
+  /**
+   * Gives the socket its name, now; 'listening' follows. Without an address the kernel picks an abstract one.
+   * @throws SystemError EADDRINUSE, EACCES, ENOENT (no such directory), EINVAL (bound already)
+   */
+  bind(address: AddressLike = UnixAddress.unnamed, options: BindOptions = {}): this {
+    this.#name = bindUnix(this.openFd(), UnixAddress.from(address), SOCK_DGRAM, options);
+    process.nextTick(() => this.emit('listening'));
+    return this;
+  }
+
+  /**
+   * Sets where messages go that name no destination, and refuses messages of anybody else. May be called again.
+   * @throws SystemError ENOENT, ECONNREFUSED (nobody has this address), EACCES, EPERM (it is connected to another)
+   */
+  connect(address: AddressLike): this {
+    const to = UnixAddress.from(address);
+    try {
+      binding.connect(this.openFd(), to.sunPath);
+    } catch (error) {
+      throw withAddress(error, to.toString());
+    }
+    process.nextTick(() => this.emit('connect'));
+    return this;
+  }
+
+  /**
+   * Sends one message whole, at once if there is room, else as soon as there is.
+   * @param to optional on a connected socket; overrides the peer for this message
+   * @returns resolves when the kernel has the message; after that it arrives unless the receiver closes
+   * @throws SystemError ECONNREFUSED, ENOENT, EMSGSIZE (see setSendBufferSize), ENOTCONN, EPERM (the peer
+   * refuses descriptors), ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
+   */
+  async send(data: string | Uint8Array, to?: AddressLike, options: SendOptions = {}): Promise<void> {
+    await this.sendTo(data, destination(to), options);
+  }
+
+  /**
+   * Now or not at all.
+   * @returns false when the receiver is full, or send() waits for it already
+   * @throws as send() rejects
+   */
+  trySend(data: string | Uint8Array, to?: AddressLike, options: Pick<SendOptions, 'fds'> = {}): boolean {
+    return this.trySendTo(data, destination(to), options);
+  }
+
+  /**
+   * Sends messages to one destination in order, many to a system call. sendmmsg(2)
+   * @throws as send(), at the first message that fails; those before it are sent
+   */
+  async sendMany(messages: Iterable<string | Uint8Array>, to?: AddressLike): Promise<void> {
+    const address = destination(to);
+    let batch: Uint8Array[] = [];
+    for (const message of messages) {
+      batch.push(toBytes('message', message));
+      if (batch.length === MAX_BATCH) {
+        await this.#sendBatch(batch, address);
+        batch = [];
+      }
+    }
+    await this.#sendBatch(batch, address);
+  }
+
+  protected override beforeClose(): void {
+    this.#name?.unlink();
+  }
+
+  // What does not go at once goes one by one through the queue, which keeps the order and waits.
+  async #sendBatch(batch: Uint8Array[], to: UnixAddress | undefined): Promise<void> {
+    if (batch.length === 0) return;
+    let sent = 0;
+    if (this.queuedMessages === 0) {
+      const sizes = Uint32Array.from(batch, (bytes) => bytes.length);
+      const result = binding.sendBatch(this.openFd(), Buffer.concat(batch), sizes, batch.length, to?.sunPath);
+      // The first message's error comes again, with its address, from the single send below.
+      sent = Math.max(0, result);
+    }
+    for (const bytes of batch.slice(sent)) await this.sendTo(bytes, to, {});
+  }
+}
+
+function destination(to: AddressLike | undefined): UnixAddress | undefined {
+  return to === undefined ? undefined : UnixAddress.from(to);
+}

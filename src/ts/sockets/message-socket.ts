@@ -1,0 +1,337 @@
+// MessageSocket: what datagram and seqpacket sockets share: the pump, the waiting, the life cycle.
+import { EventEmitter } from 'node:events';
+import { constants } from 'node:os';
+import { abortError, onCancel, type WaitOptions } from '../base/abort';
+import { closedError, hasCode, invalidArgType, systemError } from '../base/errors';
+import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
+import { toBytes, validateInteger } from '../base/validate';
+import { UnixAddress } from '../fd/address';
+import type { Fd } from '../fd/fd';
+import { type FdLike, lend } from '../fd/lend';
+import { binding } from '../native/binding';
+import { Inbox } from './inbox';
+import {
+  discard,
+  type Message,
+  type MessageLimits,
+  type SendOptions,
+  type SocketOptions,
+  validateSocketOptions,
+} from './message';
+import { Outbox } from './outbox';
+import { READABLE, Readiness, WRITABLE } from './readiness';
+
+const EAGAIN = -constants.errno.EAGAIN;
+
+interface Waiter<End> {
+  resolve(message: Message | End): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Reads only while somebody listens to 'message', awaits receive() or iterates: else the kernel's queue
+ * fills up and the peer feels it. `End` is what receive() gives at the end of the stream.
+ */
+export abstract class MessageSocket<End> extends EventEmitter {
+  readonly #fd: Fd;
+  readonly #limits: MessageLimits;
+  readonly #readiness: Readiness;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #waiters: Waiter<End>[] = [];
+  /** Received in a batch and not wanted yet. Bounded by one batch. */
+  readonly #ready: Message[] = [];
+  readonly #stopSignal: () => void;
+  readonly #endOfStream: boolean;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #ended = false;
+  #endDelivered = false;
+  #ref = true;
+
+  /** Takes `fd` over: it is closed also when this throws. */
+  protected constructor(fd: Fd, options: SocketOptions, kind: { endOfStream: boolean }) {
+    super();
+    this.#fd = fd;
+    this.#endOfStream = kind.endOfStream;
+    try {
+      this.#limits = validateSocketOptions(options);
+      if (this.#limits.maxFds === 0) refuseRights(fd.fd);
+      if (this.#limits.credentials) binding.setPassCredentials(fd.fd, 1);
+      if (kind.endOfStream) binding.enableEndDetection(fd.fd);
+      this.#stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
+      this.#inbox = Inbox.for(this.#limits.maxBytes);
+      this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    const self = this;
+    this.#outbox = new Outbox({
+      get fd() {
+        return self.#fd.fd;
+      },
+      get ref() {
+        return self.#ref;
+      },
+      wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
+    });
+    this.on('newListener', (event) => {
+      if (event === 'message') process.nextTick(() => this.#updateReading());
+    });
+    this.on('removeListener', (event) => {
+      if (event === 'message') this.#updateReading();
+    });
+  }
+
+  /** The number, borrowed, so that the socket itself can be lent; -1 once closed. */
+  get fd(): number {
+    return this.#fd.fd;
+  }
+
+  get closed(): boolean {
+    return this.#state !== 'open';
+  }
+
+  /** Messages that wait for room in the peer. */
+  get queuedMessages(): number {
+    return this.#outbox.queuedMessages;
+  }
+
+  address(): UnixAddress {
+    return UnixAddress.fromSunPath(binding.localUnixAddress(this.openFd()));
+  }
+
+  /** @throws SystemError ENOTCONN */
+  remoteAddress(): UnixAddress {
+    return UnixAddress.fromSunPath(binding.remoteUnixAddress(this.openFd()));
+  }
+
+  ref(): this {
+    return this.#setRef(true);
+  }
+
+  unref(): this {
+    return this.#setRef(false);
+  }
+
+  /** Bytes, as the kernel counts them (with its overhead): the longest message is about this. SO_SNDBUF, socket(7) */
+  getSendBufferSize(): number {
+    return binding.getSendBufferSize(this.openFd());
+  }
+
+  /** The kernel doubles the value and cuts it to net.core.wmem_max. SO_SNDBUF, socket(7) */
+  setSendBufferSize(bytes: number): void {
+    binding.setSendBufferSize(this.openFd(), validateInteger('bytes', bytes, 1, 2 ** 31 - 1));
+  }
+
+  /**
+   * The next message, which the caller owns.
+   * @throws ERR_FDPASS_CLOSED when the socket closes first, SystemError ECONNRESET, AbortError, ERR_FDPASS_TIMEOUT
+   */
+  async receive(options: WaitOptions = {}): Promise<Message | End> {
+    this.openFd();
+    const message = this.#ready.shift();
+    if (message !== undefined) return message;
+    if (this.#ended) return this.endValue;
+    return await new Promise((resolve, reject) => {
+      const stop = onCancel(options, 'receive()', (error) => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        this.#updateReading();
+        reject(error);
+      });
+      const waiter: Waiter<End> = {
+        resolve: (received) => {
+          stop();
+          resolve(received);
+        },
+        reject: (error) => {
+          stop();
+          reject(error);
+        },
+      };
+      this.#waiters.push(waiter);
+      this.#updateReading();
+    });
+  }
+
+  /** Ends when the socket closes or the stream ends. Leaving the loop leaves the socket open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    while (!this.closed) {
+      let message: Message | End;
+      try {
+        message = await this.receive();
+      } catch (error) {
+        if (hasCode(error, 'ERR_FDPASS_CLOSED')) return;
+        throw error;
+      }
+      if (!isMessage(message)) return;
+      yield message;
+    }
+  }
+
+  /**
+   * Closes now: what waits in send() or receive() rejects with ERR_FDPASS_CLOSED, received descriptors that
+   * nobody took are closed. Idempotent; resolves when 'close' has been emitted.
+   */
+  async close(): Promise<void> {
+    if (this.#state === 'open') this.#shut();
+    if (this.#state === 'closing') await new Promise<void>((resolve) => this.once('close', resolve));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** What receive() gives when nothing will come any more. Never read on a socket without an end. */
+  protected abstract readonly endValue: End;
+
+  /** The number for a call that needs an open socket. */
+  protected openFd(): number {
+    if (this.#state !== 'open') throw closedError(this.constructor.name);
+    return this.#fd.fd;
+  }
+
+  /** Runs while the descriptor is still open, just before it closes. */
+  protected beforeClose(): void {}
+
+  /** Called once when the peer has ended the stream and all its messages have been delivered. */
+  protected onEnd(): void {}
+
+  protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: SendOptions): boolean {
+    this.openFd();
+    return this.#outbox.trySend(toBytes('data', data), to, lendAll(options.fds));
+  }
+
+  protected async sendTo(
+    data: string | Uint8Array,
+    to: UnixAddress | undefined,
+    options: SendOptions,
+  ): Promise<void> {
+    this.openFd();
+    const bytes = toBytes('data', data);
+    const fds = lendAll(options.fds);
+    if (options.signal?.aborted) throw abortError(options.signal);
+    if (this.#outbox.trySend(bytes, to, fds)) return;
+    await new Promise<void>((resolve, reject) => {
+      let takeBack = (): void => {};
+      const stop = onCancel(options, 'send()', (error) => {
+        takeBack();
+        reject(error);
+      });
+      try {
+        takeBack = this.#outbox.enqueue(bytes, to, fds, (error) => {
+          stop();
+          if (error === undefined) resolve();
+          else reject(error);
+        });
+      } catch (error) {
+        stop();
+        reject(error as Error);
+      }
+    });
+  }
+
+  #setRef(ref: boolean): this {
+    this.#ref = ref;
+    if (this.#state === 'open') this.#readiness.setRef(ref);
+    this.#outbox.updateRef();
+    return this;
+  }
+
+  get #wantsMessages(): boolean {
+    return this.#waiters.length > 0 || this.listenerCount('message') > 0;
+  }
+
+  #updateReading(): void {
+    if (this.#state !== 'open') return;
+    this.#deliver();
+    if (this.#state !== 'open') return;
+    if (this.#wantsMessages && !this.#ended) this.#readiness.want(READABLE);
+    else this.#readiness.drop(READABLE);
+  }
+
+  #onReady(events: number): void {
+    if ((events & WRITABLE) !== 0) this.#outbox.flushConnected();
+    if ((events & READABLE) !== 0 && this.#state === 'open') this.#receiveBatch();
+  }
+
+  #receiveBatch(): void {
+    const wanted = this.listenerCount('message') > 0 ? MAX_BATCH : Math.min(MAX_BATCH, this.#waiters.length);
+    const batch = this.#inbox.receive(this.#fd.fd, this.#limits, wanted, this.#endOfStream);
+    if (batch === EAGAIN) return;
+    if (typeof batch === 'number') {
+      this.#fail(systemError(batch, 'recvmsg'));
+      return;
+    }
+    this.#ready.push(...batch.messages);
+    this.#ended = batch.ended;
+    this.#updateReading();
+  }
+
+  // A handler that throws must not cost the messages behind it: they follow in a turn of their own.
+  #deliver(): void {
+    let delivered = false;
+    try {
+      while (this.#ready.length > 0 && this.#wantsMessages && this.#state === 'open') {
+        const message = this.#ready.shift() as Message;
+        const waiter = this.#waiters.shift();
+        if (waiter !== undefined) waiter.resolve(message);
+        else this.emit('message', message);
+      }
+      delivered = true;
+    } finally {
+      if (!delivered && this.#ready.length > 0) setImmediate(() => this.#updateReading());
+    }
+    if (this.#ended && this.#ready.length === 0 && this.#state === 'open') this.#deliverEnd();
+  }
+
+  #deliverEnd(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(this.endValue);
+    if (this.#endDelivered) return;
+    this.#endDelivered = true;
+    this.onEnd();
+  }
+
+  #fail(error: Error): void {
+    const waiter = this.#waiters.shift();
+    this.#updateReading();
+    if (waiter !== undefined) waiter.reject(error);
+    else this.emit('error', error);
+  }
+
+  #shut(): void {
+    this.#state = 'closing';
+    this.#stopSignal();
+    this.#readiness.close();
+    this.beforeClose();
+    this.#fd.close();
+    for (const message of this.#ready.splice(0)) discard(message);
+    const error = closedError(this.constructor.name);
+    this.#outbox.clear(error);
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    process.nextTick(() => {
+      this.#state = 'closed';
+      this.emit('close');
+    });
+  }
+}
+
+function isMessage(value: unknown): value is Message {
+  return typeof value === 'object' && value !== null;
+}
+
+function lendAll(fds: readonly FdLike[] | undefined): Int32Array | undefined {
+  if (fds === undefined || fds.length === 0) return undefined;
+  if (!Array.isArray(fds)) throw invalidArgType('options.fds', 'an array', fds);
+  validateInteger('options.fds.length', fds.length, 0, MAX_FDS_PER_MESSAGE);
+  return Int32Array.from(fds, lend);
+}
+
+/** Nobody may send descriptors here: the sender gets EPERM. SO_PASSRIGHTS, Linux 6.16; unknown before. */
+export function refuseRights(fd: number): void {
+  try {
+    binding.setPassRights(fd, 0);
+  } catch (error) {
+    if (!hasCode(error, 'ENOPROTOOPT')) throw error;
+  }
+}

@@ -1,0 +1,188 @@
+// Outbox: messages that did not fit into a full peer, kept in order and sent when there is room.
+import { constants } from 'node:os';
+import { FdpassError, systemError } from '../base/errors';
+import { MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../base/limits';
+import type { UnixAddress } from '../fd/address';
+import { Fd } from '../fd/fd';
+import { binding } from '../native/binding';
+
+const EAGAIN = -constants.errno.EAGAIN;
+
+// An unconnected socket is always writable for poll(2), however full the destination is: waiting for
+// POLLOUT would spin. So it is asked again after a while, soon at first.
+const FIRST_RETRY_MS = 1;
+const LAST_RETRY_MS = 20;
+
+interface Entry {
+  data: Uint8Array;
+  /** Duplicates: the caller may close its own meanwhile, and its numbers may be given out again. */
+  fds: Fd[];
+  settle(error?: Error): void;
+}
+
+/** Those who wait for one destination. A full one does not hold up the others. */
+interface Lane {
+  to: UnixAddress | undefined;
+  entries: Entry[];
+  retryMs: number;
+  timer?: NodeJS.Timeout;
+}
+
+/** What the outbox asks of its socket. */
+export interface OutboxSocket {
+  readonly fd: number;
+  /** Asks for a call of flushConnected() as soon as the socket has room for the connected peer. */
+  wantWritable(want: boolean): void;
+  readonly ref: boolean;
+}
+
+export class Outbox {
+  readonly #socket: OutboxSocket;
+  readonly #lanes = new Map<string, Lane>();
+  #messages = 0;
+  #bytes = 0;
+
+  constructor(socket: OutboxSocket) {
+    this.#socket = socket;
+  }
+
+  get queuedMessages(): number {
+    return this.#messages;
+  }
+
+  /**
+   * One attempt, now. False when the destination is full or others wait for it already.
+   * @throws SystemError of sendmsg(2)
+   */
+  trySend(data: Uint8Array, to: UnixAddress | undefined, fds: Int32Array | undefined): boolean {
+    if (this.#messages > 0 && this.#lanes.has(laneKey(to))) return false;
+    return attempt(this.#socket.fd, data, to, fds);
+  }
+
+  /**
+   * Keeps a message until there is room. `settle` is called once: when it was sent, failed, or clear() was called.
+   * @returns takes the message back, if it still waits
+   * @throws ERR_FDPASS_QUEUE_FULL, and EMFILE of fcntl(2)
+   */
+  enqueue(
+    data: Uint8Array,
+    to: UnixAddress | undefined,
+    fds: Int32Array | undefined,
+    settle: (error?: Error) => void,
+  ): () => void {
+    if (this.#messages >= MAX_QUEUED_MESSAGES || this.#bytes + data.length > MAX_QUEUED_BYTES) {
+      throw new FdpassError(
+        'ERR_FDPASS_QUEUE_FULL',
+        `${this.#messages} messages (${this.#bytes} bytes) wait for a full peer already; await send() before sending more`,
+      );
+    }
+    const entry: Entry = { data, fds: duplicateAll(fds), settle };
+    const lane = this.#lane(to);
+    lane.entries.push(entry);
+    this.#messages++;
+    this.#bytes += data.length;
+    this.#await(lane);
+    return () => {
+      if (lane.entries.includes(entry)) this.#remove(lane, entry);
+    };
+  }
+
+  /** There is room on the connected socket. */
+  flushConnected(): void {
+    const lane = this.#lanes.get(laneKey(undefined));
+    if (lane !== undefined) this.#flush(lane);
+  }
+
+  /** The socket closes: everyone who waits is told. */
+  clear(error: Error): void {
+    for (const lane of [...this.#lanes.values()]) {
+      for (const entry of [...lane.entries]) {
+        this.#remove(lane, entry);
+        entry.settle(error);
+      }
+    }
+  }
+
+  updateRef(): void {
+    for (const { timer } of this.#lanes.values()) this.#socket.ref ? timer?.ref() : timer?.unref();
+  }
+
+  #lane(to: UnixAddress | undefined): Lane {
+    const key = laneKey(to);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = { to, entries: [], retryMs: FIRST_RETRY_MS };
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  #await(lane: Lane): void {
+    if (lane.to === undefined) {
+      this.#socket.wantWritable(true);
+      return;
+    }
+    if (lane.timer !== undefined) return;
+    lane.timer = setTimeout(() => {
+      delete lane.timer;
+      lane.retryMs = Math.min(lane.retryMs * 2, LAST_RETRY_MS);
+      this.#flush(lane);
+    }, lane.retryMs);
+    if (!this.#socket.ref) lane.timer.unref();
+  }
+
+  #flush(lane: Lane): void {
+    for (let entry = lane.entries[0]; entry !== undefined; entry = lane.entries[0]) {
+      let error: Error | undefined;
+      try {
+        const fds = entry.fds.length === 0 ? undefined : Int32Array.from(entry.fds, (fd) => fd.fd);
+        if (!attempt(this.#socket.fd, entry.data, lane.to, fds)) break;
+        lane.retryMs = FIRST_RETRY_MS;
+      } catch (failure) {
+        error = failure as Error;
+      }
+      this.#remove(lane, entry);
+      entry.settle(error);
+    }
+    if (lane.entries.length > 0) this.#await(lane);
+  }
+
+  #remove(lane: Lane, entry: Entry): void {
+    lane.entries.splice(lane.entries.indexOf(entry), 1);
+    this.#messages--;
+    this.#bytes -= entry.data.length;
+    for (const fd of entry.fds) fd.close();
+    if (lane.entries.length > 0) return;
+    clearTimeout(lane.timer);
+    this.#lanes.delete(laneKey(lane.to));
+    if (lane.to === undefined) this.#socket.wantWritable(false);
+  }
+}
+
+// latin1 keeps every byte apart; an empty key is the connected peer (no address has an empty sun_path to send to).
+function laneKey(to: UnixAddress | undefined): string {
+  return to === undefined ? '' : to.sunPath.toString('latin1');
+}
+
+function attempt(
+  fd: number,
+  data: Uint8Array,
+  to: UnixAddress | undefined,
+  fds: Int32Array | undefined,
+): boolean {
+  const sent = binding.send(fd, data, to?.sunPath, fds);
+  if (sent >= 0) return true;
+  if (sent === EAGAIN) return false;
+  throw systemError(sent, 'sendmsg', to?.toString());
+}
+
+function duplicateAll(fds: Int32Array | undefined): Fd[] {
+  const duplicates: Fd[] = [];
+  try {
+    for (const fd of fds ?? []) duplicates.push(Fd.dup(fd));
+    return duplicates;
+  } catch (error) {
+    for (const fd of duplicates) fd.close();
+    throw error;
+  }
+}

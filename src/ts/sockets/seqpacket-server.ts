@@ -1,0 +1,165 @@
+// UnixSeqpacketServer: listens for UnixSeqpacket connections, with the habits of net.Server.
+import { EventEmitter } from 'node:events';
+import { constants } from 'node:os';
+import { closedError, FdpassError, systemError } from '../base/errors';
+import { DEFAULT_BACKLOG } from '../base/limits';
+import { validateInteger } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { SOCK_SEQPACKET } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { requireUnixSocket } from '../fd/kind';
+import { binding } from '../native/binding';
+import { type BindOptions, type BoundName, bindUnix } from './bind-path';
+import { validateSocketOptions } from './message';
+import { refuseRights } from './message-socket';
+import { READABLE, Readiness } from './readiness';
+import { type SeqpacketOptions, UnixSeqpacket } from './seqpacket';
+
+/** Connections accepted in one turn of the loop, so that a flood leaves time for others. */
+const ACCEPT_BATCH = 16;
+
+/** A process without free descriptors tries again after this; until then the queue is the kernel's. */
+const EMFILE_PAUSE_MS = 100;
+
+const { EAGAIN, ECONNABORTED } = constants.errno;
+
+export interface ListenOptions extends BindOptions {
+  /** Connections that wait to be accepted; one more is let in, the next connect() fails with EAGAIN. Default 511. */
+  backlog?: number;
+}
+
+/** Events: 'connection' (UnixSeqpacket), 'listening', 'error', 'close'. The options are those of every connection. */
+export class UnixSeqpacketServer extends EventEmitter {
+  readonly #options: SeqpacketOptions;
+  #listener: { fd: Fd; readiness: Readiness; name: BoundName } | undefined;
+  #closed = false;
+  #ref = true;
+  #pause: NodeJS.Timeout | undefined;
+
+  constructor(options: SeqpacketOptions = {}) {
+    super();
+    validateSocketOptions(options);
+    this.#options = options;
+  }
+
+  /**
+   * A server on a listener that somebody else made. Consumes `fd` unless it throws; the file of the address
+   * stays its maker's.
+   * @throws ERR_FDPASS_WRONG_KIND unless it is a listening AF_UNIX seqpacket socket
+   */
+  static adopt(fd: Fd, options: SeqpacketOptions = {}): UnixSeqpacketServer {
+    requireUnixSocket(fd, 'seqpacket', true);
+    const server = new UnixSeqpacketServer(options);
+    server.#start(Fd.dup(fd), { unlink() {} });
+    fd.close();
+    return server;
+  }
+
+  /** The number, borrowed, so that the server can be lent; -1 when it does not listen. */
+  get fd(): number {
+    return this.#listener?.fd.fd ?? -1;
+  }
+
+  get listening(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  /**
+   * Binds and listens, now; 'listening' follows.
+   * @throws SystemError EADDRINUSE, EACCES, ENOENT; ERR_FDPASS_CLOSED; ERR_FDPASS_LISTENING
+   */
+  listen(address: AddressLike, options: ListenOptions = {}): this {
+    if (this.#closed) throw closedError('UnixSeqpacketServer');
+    if (this.#listener !== undefined)
+      throw new FdpassError('ERR_FDPASS_LISTENING', 'this server listens already');
+    const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 0, 2 ** 31 - 1);
+    const fd = Fd.own(binding.openSocket(SOCK_SEQPACKET));
+    try {
+      if ((this.#options.maxFds ?? 0) === 0) refuseRights(fd.fd); // inherited by connections
+      const name = bindUnix(fd.fd, UnixAddress.from(address), SOCK_SEQPACKET, options);
+      binding.listen(fd.fd, backlog);
+      this.#start(fd, name);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    return this;
+  }
+
+  /** @throws ERR_FDPASS_CLOSED when it does not listen */
+  address(): UnixAddress {
+    if (this.#listener === undefined) throw closedError('UnixSeqpacketServer');
+    return UnixAddress.fromSunPath(binding.localUnixAddress(this.#listener.fd.fd));
+  }
+
+  ref(): this {
+    return this.#setRef(true);
+  }
+
+  unref(): this {
+    return this.#setRef(false);
+  }
+
+  /** Stops accepting and removes the file that it made. Connections live on. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#pause);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.readiness.close();
+    listener?.name.unlink();
+    listener?.fd.close();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    this.emit('close');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #start(fd: Fd, name: BoundName): void {
+    const readiness = new Readiness(fd.fd, () => this.#accept());
+    this.#listener = { fd, readiness, name };
+    readiness.setRef(this.#ref);
+    readiness.want(READABLE);
+    process.nextTick(() => {
+      if (this.listening) this.emit('listening');
+    });
+  }
+
+  #setRef(ref: boolean): this {
+    this.#ref = ref;
+    this.#listener?.readiness.setRef(ref);
+    return this;
+  }
+
+  #accept(): void {
+    for (let i = 0; i < ACCEPT_BATCH && this.#listener !== undefined; i++) {
+      const accepted = binding.accept(this.#listener.fd.fd);
+      if (accepted === -EAGAIN) return;
+      if (accepted === -ECONNABORTED) continue;
+      if (accepted < 0) {
+        this.#pauseAccepting(accepted);
+        return;
+      }
+      // The watcher needs a descriptor more: without one this throws, and the connection is closed.
+      let socket: UnixSeqpacket;
+      try {
+        socket = new UnixSeqpacket(this.#options, Fd.own(accepted));
+      } catch (error) {
+        this.emit('error', error);
+        continue;
+      }
+      this.emit('connection', socket);
+    }
+  }
+
+  // EMFILE, ENFILE, ENOMEM: the listener stays readable, so watching it would spin. Said once a pause.
+  #pauseAccepting(errno: number): void {
+    this.#listener?.readiness.drop(READABLE);
+    this.#pause = setTimeout(() => this.#listener?.readiness.want(READABLE), EMFILE_PAUSE_MS);
+    if (!this.#ref) this.#pause.unref();
+    this.emit('error', systemError(errno, 'accept'));
+  }
+}

@@ -1,0 +1,107 @@
+// UnixSeqpacket: AF_UNIX SOCK_SEQPACKET connections: ordered messages, and an end when the peer goes. unix(7)
+import { withAddress } from '../base/errors';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { SOCK_SEQPACKET } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { requireUnixSocket } from '../fd/kind';
+import { binding } from '../native/binding';
+import type { Credentials, SendOptions, SocketOptions } from './message';
+import { MessageSocket } from './message-socket';
+
+const SHUT_WR = 1;
+
+export interface SeqpacketOptions extends SocketOptions {
+  /** Stay open for sending after the peer has ended. Default false: the socket closes by itself after 'end'. */
+  allowHalfOpen?: boolean;
+}
+
+/** Events: 'message' (Message), 'connect', 'end', 'error', 'close'. receive() gives null at the end. */
+export class UnixSeqpacket extends MessageSocket<null> {
+  protected override readonly endValue = null;
+  readonly #allowHalfOpen: boolean;
+
+  /** @param fd internal, for adopt() and the server */
+  constructor(options: SeqpacketOptions = {}, fd: Fd = Fd.own(binding.openSocket(SOCK_SEQPACKET))) {
+    super(fd, options, { endOfStream: true });
+    this.#allowHalfOpen = options.allowHalfOpen === true;
+  }
+
+  /** Two sockets connected to each other. socketpair(2) */
+  static pair(options: SeqpacketOptions = {}): [UnixSeqpacket, UnixSeqpacket] {
+    const [first, second] = binding.openPair(SOCK_SEQPACKET).map(Fd.own) as [Fd, Fd];
+    return [new UnixSeqpacket(options, first), new UnixSeqpacket(options, second)];
+  }
+
+  /**
+   * Consumes `fd` unless it throws. The socket becomes non-blocking for everyone who holds it.
+   * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX seqpacket socket that does not listen
+   */
+  static adopt(fd: Fd, options: SeqpacketOptions = {}): UnixSeqpacket {
+    requireUnixSocket(fd, 'seqpacket', false);
+    const socket = new UnixSeqpacket(options, Fd.dup(fd));
+    fd.close();
+    return socket;
+  }
+
+  /**
+   * Connects now or throws: a local connect has nothing to wait for.
+   * @throws SystemError ENOENT, ECONNREFUSED (nobody listens), EAGAIN (the backlog is full), EACCES,
+   * EPROTOTYPE (another type of socket), EISCONN
+   */
+  connect(address: AddressLike): this {
+    const to = UnixAddress.from(address);
+    try {
+      binding.connect(this.openFd(), to.sunPath);
+    } catch (error) {
+      throw withAddress(error, to.toString());
+    }
+    process.nextTick(() => this.emit('connect'));
+    return this;
+  }
+
+  /**
+   * Who called connect(), listen() or socketpair() at the other end, fixed at that moment. SO_PEERCRED, socket(7)
+   * @throws SystemError ENOTCONN
+   */
+  get peerCredentials(): Credentials {
+    const [pid, uid, gid] = binding.peerCredentials(this.openFd());
+    return { pid, uid: uid >>> 0, gid: gid >>> 0 };
+  }
+
+  /**
+   * A pidfd of that process, which the caller owns: it cannot be mistaken for a later process of that number.
+   * @throws SystemError ENOPROTOOPT before Linux 6.5, ENODATA if not connected
+   */
+  peerPidFd(): Fd {
+    return Fd.own(binding.peerPidFd(this.openFd()));
+  }
+
+  /**
+   * Sends one packet whole, at once if there is room, else as soon as there is.
+   * @throws SystemError EPIPE (the peer is gone), ENOTCONN, EMSGSIZE, EPERM (the peer refuses descriptors),
+   * ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
+   */
+  async send(data: string | Uint8Array, options: SendOptions = {}): Promise<void> {
+    await this.sendTo(data, undefined, options);
+  }
+
+  /**
+   * Now or not at all.
+   * @returns false when the peer is full, or send() waits already
+   * @throws as send() rejects
+   */
+  trySend(data: string | Uint8Array, options: Pick<SendOptions, 'fds'> = {}): boolean {
+    return this.trySendTo(data, undefined, options);
+  }
+
+  /** Tells the peer that nothing more will come. What it still sends can be received. shutdown(2) */
+  end(): this {
+    binding.shutdown(this.openFd(), SHUT_WR);
+    return this;
+  }
+
+  protected override onEnd(): void {
+    this.emit('end');
+    if (!this.#allowHalfOpen) void this.close();
+  }
+}
