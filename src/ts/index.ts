@@ -12,9 +12,25 @@ export {
 export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
+export type { ListenerOptions } from './handoff/endpoint';
+export {
+  createHandoff,
+  Handoff,
+  type HandoffOptions,
+  type HandoffState,
+  type HandoffStatus,
+} from './handoff/handoff';
+export type { Receipt } from './handoff/receipt';
+export type { ListenerStatus } from './handoff/registry';
+export type { HandoffTimeouts } from './handoff/timeouts';
+export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export { isSupported } from './native/binding';
 export type { BindOptions } from './sockets/bind-path';
 export { UnixDatagram } from './sockets/datagram';
 export type { Credentials, Message, SendOptions, SocketOptions } from './sockets/message';
 export { type SeqpacketOptions, UnixSeqpacket } from './sockets/seqpacket';
-export { type ListenOptions, UnixSeqpacketServer } from './sockets/seqpacket-server';
+export {
+  type AdoptSeqpacketServerOptions,
+  type ListenOptions,
+  UnixSeqpacketServer,
+} from './sockets/seqpacket-server';

@@ -24,9 +24,10 @@ Result<FdDescription> Describe(BorrowedFd fd) {
                    {SO_ACCEPTCONN, &description.listening}};
   for (const auto& question : questions) {
     auto answer = GetOption(fd, SOL_SOCKET, question.option);
-    // ENOTSOCK here is an O_PATH descriptor of a socket file: it has a kind and nothing else.
+    // fstat(2) took it and this does not: an O_PATH descriptor of a socket file. It has a kind and
+    // nothing else.
     if (!answer.ok())
-      return answer.error().code == ENOTSOCK ? description : Result<FdDescription>(answer.error());
+      return answer.error().code == EBADF ? description : Result<FdDescription>(answer.error());
     *question.value = answer.value();
   }
   return description;

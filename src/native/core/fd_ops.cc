@@ -13,6 +13,11 @@ Result<UniqueFd> Duplicate(BorrowedFd from) {
 }
 
 Result<void> Redirect(BorrowedFd from, BorrowedFd to) {
+  if (from.get() == to.get()) {
+    // dup2(2) does nothing then, and leaves the close-on-exec flag set.
+    if (::fcntl(to.get(), F_SETFD, 0) == -1) return SysError{errno, "dup2"};
+    return {};
+  }
   if (RetryOnInterrupt([&] { return ::dup2(from.get(), to.get()); }) == -1) {
     return SysError{errno, "dup2"};
   }

@@ -10,10 +10,14 @@ namespace fdpass {
 
 namespace {
 
-// A scope is an interface name or its number. ipv6(7), sin6_scope_id
-uint32_t ParseScope(const char* text) {
-  const uint32_t index = ::if_nametoindex(text);
-  return index != 0 ? index : static_cast<uint32_t>(std::strtoul(text, nullptr, 10));
+// A scope is an interface name or its number, 0 for none. ipv6(7), sin6_scope_id
+Result<uint32_t> ParseScope(const std::string& text) {
+  const uint32_t index = ::if_nametoindex(text.c_str());
+  if (index != 0) return index;
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const auto number = std::strtoull(text.c_str(), nullptr, 10);
+  if (!digits || number > UINT32_MAX) return SysError{EINVAL, "inet_pton"};
+  return static_cast<uint32_t>(number);
 }
 
 }  // namespace
@@ -35,7 +39,11 @@ Result<InetAddress> InetAddress::Parse(const char* text, uint16_t port) {
   }
   v6->sin6_family = AF_INET6;
   v6->sin6_port = htons(port);
-  if (percent != std::string::npos) v6->sin6_scope_id = ParseScope(text + percent + 1);
+  if (percent != std::string::npos) {
+    auto scope = ParseScope(whole.substr(percent + 1));
+    if (!scope.ok()) return scope.error();
+    v6->sin6_scope_id = scope.value();
+  }
   address.size_ = sizeof(sockaddr_in6);
   return address;
 }
@@ -55,10 +63,9 @@ std::string InetAddress::text() const {
   if (::inet_ntop(AF_INET6, &v6->sin6_addr, buffer, sizeof(buffer)) == nullptr) return "";
   std::string text(buffer);
   char interface[IF_NAMESIZE];
-  if (v6->sin6_scope_id != 0 && ::if_indextoname(v6->sin6_scope_id, interface) != nullptr) {
-    text.append("%").append(interface);
-  }
-  return text;
+  if (v6->sin6_scope_id == 0) return text;
+  const bool named = ::if_indextoname(v6->sin6_scope_id, interface) != nullptr;
+  return text + '%' + (named ? interface : std::to_string(v6->sin6_scope_id));
 }
 
 }  // namespace fdpass

@@ -1,5 +1,6 @@
 #include "convert.h"
 
+#include "env_data.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -47,7 +48,10 @@ Napi::Value FromUnixAddress(Napi::Env env, const UnixAddress& address) {
   return Napi::Buffer<uint8_t>::Copy(env, address.sun_path(), address.sun_path_size());
 }
 
-Napi::Value FromFd(Napi::Env env, UniqueFd fd) { return Napi::Number::New(env, fd.release()); }
+Napi::Value FromFd(Napi::Env env, UniqueFd fd) {
+  EnvData::Of(env)->Own(fd.get());
+  return Napi::Number::New(env, fd.release());
+}
 
 Napi::Value FromFd(Napi::Env env, Result<UniqueFd> result) {
   if (result.ok()) return FromFd(env, std::move(result.value()));

@@ -1,5 +1,6 @@
 #include "env_data.h"
 
+#include "../core/unique_fd.h"
 #include "convert.h"
 #include "watcher.h"
 
@@ -37,6 +38,24 @@ void EnvData::Remove(Watcher* watcher) {
   FinishCleanupWhenIdle();
 }
 
+void EnvData::Own(int fd) {
+  const auto index = static_cast<size_t>(fd);
+  if (index >= owned_.size()) owned_.resize(index + 1);
+  owned_[index] = true;
+}
+
+void EnvData::Disown(int fd) {
+  const auto index = static_cast<size_t>(fd);
+  if (index < owned_.size()) owned_[index] = false;
+}
+
+void EnvData::CloseOwned() {
+  for (size_t fd = 0; fd < owned_.size(); fd++) {
+    if (owned_[fd]) UniqueFd(static_cast<int>(fd)).reset();
+  }
+  owned_.clear();
+}
+
 // The environment ends: process exit or the termination of a worker thread. No JS runs from here.
 void EnvData::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* self = static_cast<EnvData*>(data);
@@ -45,6 +64,7 @@ void EnvData::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   for (Watcher* watcher = self->first_; watcher != nullptr; watcher = watcher->next_) {
     watcher->Close();
   }
+  self->CloseOwned();
   self->FinishCleanupWhenIdle();
 }
 

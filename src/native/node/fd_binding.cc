@@ -3,6 +3,7 @@
 #include "../core/fd_ops.h"
 #include "bindings.h"
 #include "convert.h"
+#include "env_data.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -15,7 +16,16 @@ Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
 }
 
 // closeFd(fd). Takes the number; an error of close(2) cannot be acted on.
-void CloseFd(const Napi::CallbackInfo& info) { UniqueFd(ToInt(info.Env(), info[0])).reset(); }
+void CloseFd(const Napi::CallbackInfo& info) {
+  UniqueFd fd(ToInt(info.Env(), info[0]));
+  EnvData::Of(info.Env())->Disown(fd.get());
+}
+
+// ownFd(fd), disownFd(fd)
+template <void (EnvData::*Call)(int)>
+void WithEnvData(const Napi::CallbackInfo& info) {
+  (EnvData::Of(info.Env())->*Call)(ToInt(info.Env(), info[0]));
+}
 
 // redirect(from, to)
 Napi::Value RedirectFd(const Napi::CallbackInfo& info) {
@@ -61,6 +71,8 @@ Napi::Value DescribeFd(const Napi::CallbackInfo& info) {
 void ExportFdBinding(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicate", Napi::Function::New<DuplicateFd>(env));
   exports.Set("closeFd", Napi::Function::New<CloseFd>(env));
+  exports.Set("ownFd", Napi::Function::New<WithEnvData<&EnvData::Own>>(env));
+  exports.Set("disownFd", Napi::Function::New<WithEnvData<&EnvData::Disown>>(env));
   exports.Set("redirect", Napi::Function::New<RedirectFd>(env));
   exports.Set("setMode", Napi::Function::New<SetFdMode>(env));
   exports.Set("lockFile", Napi::Function::New<Lock>(env));

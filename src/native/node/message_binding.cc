@@ -5,6 +5,7 @@
 #include "../core/message_io.h"
 #include "bindings.h"
 #include "convert.h"
+#include "env_data.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -101,14 +102,16 @@ napi_value OpenInbox(napi_env env, napi_callback_info info) {
 }
 
 // Ownership of the descriptors moves to JS with the numbers.
-void WriteRecord(ScriptInbox* self, size_t index, int32_t** fds) {
+void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** fds) {
   const ReceivedMessage& message = self->inbox.message(index);
   int32_t* record = self->records + index * kColumns;
   const size_t name_size = message.from.sun_path_size();
   std::memcpy(self->names + index * UnixAddress::kMaxSunPathBytes, message.from.sun_path(),
               name_size);
   for (size_t i = 0; i < message.control.fd_count; i++) {
-    *(*fds)++ = self->inbox.TakeFd(message.first_fd + i);
+    const int fd = self->inbox.TakeFd(message.first_fd + i);
+    env_data->Own(fd);
+    *(*fds)++ = fd;
   }
   record[kSize] = static_cast<int32_t>(message.size);
   record[kRealSize] = static_cast<int32_t>(message.real_size);
@@ -137,7 +140,8 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   const auto received = self->inbox.Receive(ToFd(env, arguments[1]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;
-  for (size_t i = 0; i < received.value(); i++) WriteRecord(self, i, &fds);
+  EnvData* env_data = EnvData::Of(env);
+  for (size_t i = 0; i < received.value(); i++) WriteRecord(env_data, self, i, &fds);
   const int count = static_cast<int>(received.value());
   return FromInt(env, count * 2 + (self->inbox.ended() ? 1 : 0));
 }

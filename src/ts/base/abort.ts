@@ -1,6 +1,6 @@
 // Waiting that can be aborted: AbortSignal and deadlines, with nothing left behind once settled.
-import { FdpassError } from './errors';
-import { validateTimeout } from './validate';
+import { FdpassError, invalidArgType } from './errors';
+import { validateObject, validateTimeout } from './validate';
 
 export interface WaitOptions {
   /** Rejects with an AbortError whose `cause` is the signal's reason. */
@@ -13,6 +13,16 @@ export function abortError(signal: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal.reason });
   error.name = 'AbortError';
   return Object.assign(error, { code: 'ABORT_ERR' });
+}
+
+/** For the first lines of a function that may not need to wait at all. Throws at once if already aborted. */
+export function validateWaitOptions(options: WaitOptions): void {
+  validateObject('options', options);
+  const { signal, timeout } = options;
+  if (timeout !== undefined) validateTimeout('options.timeout', timeout);
+  if (signal === undefined) return;
+  if (!(signal instanceof AbortSignal)) throw invalidArgType('options.signal', 'an AbortSignal', signal);
+  if (signal.aborted) throw abortError(signal);
 }
 
 /**

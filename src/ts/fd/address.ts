@@ -65,7 +65,7 @@ export class UnixAddress {
 
   /** Reads whatever AddressLike allows. */
   static from(address: AddressLike): UnixAddress {
-    if (address instanceof UnixAddress) return address;
+    if (address instanceof UnixAddress) return address.#usable();
     if (typeof address === 'string') {
       const abstract = address.startsWith('@') || address.startsWith('\0');
       return abstract ? UnixAddress.abstract(address.slice(1)) : UnixAddress.path(address);
@@ -98,7 +98,8 @@ export class UnixAddress {
   }
 
   equals(other: AddressLike): boolean {
-    return this.#sunPath.equals(UnixAddress.from(other).#sunPath);
+    const { sunPath } = other instanceof UnixAddress ? other : UnixAddress.from(other);
+    return this.#sunPath.equals(sunPath);
   }
 
   /** '/run/a.sock', '@name' or '(unnamed)', with unprintable bytes escaped. For people, not for from(). */
@@ -115,6 +116,14 @@ export class UnixAddress {
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return `UnixAddress { ${this.toString()} }`;
+  }
+
+  // A peer may have bound all 108 bytes of sun_path. Such a path can be shown, but not be answered.
+  #usable(): this {
+    if (this.kind === 'path' && this.#sunPath.length > MAX_ADDRESS_BYTES) {
+      throw outOfRange('address', `at most ${MAX_ADDRESS_BYTES} bytes long`, this);
+    }
+    return this;
   }
 }
 

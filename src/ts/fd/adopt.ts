@@ -1,7 +1,7 @@
 // adopt*(): an owned descriptor becomes the object of Node that fits it.
 import cluster from 'node:cluster';
 import dgram from 'node:dgram';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
@@ -10,9 +10,26 @@ import { Fd } from './fd';
 import { requireKind } from './kind';
 
 // When listening fails, Node has closed the descriptor that it was given. A duplicate makes that its
-// own affair: the Fd stays whole until the adoption has succeeded.
-function duplicateForNode(fd: Fd): number {
-  return Fd.dup(fd).detach();
+// own affair: the Fd stays whole until the adoption has succeeded. What `give` throws was thrown before
+// Node took the number (a server that listens already, for one).
+function giveDuplicate<T>(fd: Fd, give: (fd: number) => T): T {
+  using duplicate = Fd.dup(fd);
+  const result = give(duplicate.fd);
+  duplicate.detach();
+  return result;
+}
+
+async function untilListening(socket: EventEmitter, fd: Fd, give: (fd: number) => void): Promise<void> {
+  const abandon = new AbortController();
+  const listening = once(socket, 'listening', { signal: abandon.signal });
+  try {
+    giveDuplicate(fd, give);
+  } catch (error) {
+    listening.catch(() => {}); // the abort, which nobody else is told of
+    abandon.abort();
+    throw error;
+  }
+  await listening;
 }
 
 export interface AdoptServerOptions {
@@ -39,10 +56,8 @@ export async function adoptServer<S extends net.Server>(
       'a cluster worker cannot adopt a listener; adopt it in the primary',
     );
   }
-  const listening = once(server, 'listening');
   // { fd, backlog } ignores the backlog; as a second argument it counts (net.Server.listen, Node 20 to 26).
-  server.listen({ fd: duplicateForNode(fd) }, backlog);
-  await listening;
+  await untilListening(server, fd, (duplicate) => server.listen({ fd: duplicate }, backlog));
   fd.close();
   return server;
 }
@@ -65,13 +80,17 @@ export function adoptSocket(fd: Fd, options: AdoptSocketOptions = {}): net.Socke
       info.kind === 'pipe' ||
       (info.type === 'stream' && info.listening === false && info.remote !== undefined),
   );
-  const socket = new net.Socket({
-    fd: duplicateForNode(fd),
-    readable: true,
-    writable: true,
-    allowHalfOpen: options.allowHalfOpen ?? false,
-    ...(options.pauseOnCreate ? { pauseOnCreate: true } : {}),
-  } as net.SocketConstructorOpts);
+  const socket = giveDuplicate(
+    fd,
+    (duplicate) =>
+      new net.Socket({
+        fd: duplicate,
+        readable: true,
+        writable: true,
+        allowHalfOpen: options.allowHalfOpen ?? false,
+        ...(options.pauseOnCreate ? { pauseOnCreate: true } : {}),
+      } as net.SocketConstructorOpts),
+  );
   fd.close();
   return socket;
 }
@@ -83,9 +102,8 @@ export function adoptSocket(fd: Fd, options: AdoptSocketOptions = {}): net.Socke
 export async function adoptUdp(fd: Fd): Promise<dgram.Socket> {
   requireKind(fd, 'a UDP socket', (info) => info.type === 'dgram' && info.family !== 'unix');
   const socket = dgram.createSocket(fd.describe().family === 'inet6' ? 'udp6' : 'udp4');
-  const listening = once(socket, 'listening');
-  socket.bind({ fd: duplicateForNode(fd) });
-  await listening;
+  // exclusive: else a cluster worker would look for the number in the primary.
+  await untilListening(socket, fd, (duplicate) => socket.bind({ fd: duplicate, exclusive: true }));
   fd.close();
   return socket;
 }

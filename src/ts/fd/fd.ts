@@ -36,6 +36,7 @@ export class Fd implements Disposable {
    */
   static adopt(fd: number): Fd {
     binding.describe(validateFdNumber('fd', fd));
+    binding.ownFd(fd);
     return new Fd(fd);
   }
 
@@ -64,19 +65,25 @@ export class Fd implements Disposable {
 
   /** Gives the number away: the caller owns it from here and this Fd is as if closed. */
   detach(): number {
-    const fd = this.#open();
-    lost.unregister(this);
-    this.#fd = -1;
+    const fd = this.#release();
+    binding.disownFd(fd);
     return fd;
   }
 
   /** Idempotent. */
   close(): void {
-    if (this.#fd !== -1) binding.closeFd(this.detach());
+    if (this.#fd !== -1) binding.closeFd(this.#release());
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #release(): number {
+    const fd = this.#open();
+    lost.unregister(this);
+    this.#fd = -1;
+    return fd;
   }
 
   #open(): number {

@@ -43,7 +43,7 @@ function openNumber(from: object, fd: number | undefined): number {
       `this ${from.constructor.name} has no open descriptor: it is closed, not yet listening or connected, or (in a cluster worker) its listener lives in the primary`,
     );
   }
-  return fd;
+  return validateFdNumber('from.fd', fd);
 }
 
 // dgram keeps its handle in an object under a private symbol; Node 26 removed the deprecated _handle.

@@ -30,6 +30,12 @@ export interface InetEndpoint {
 export interface Binding {
   duplicate(fd: number): number;
   closeFd(fd: number): void;
+  /**
+   * Every number that this addon makes is closed with its environment, as is one given to ownFd(): a worker
+   * thread that is terminated runs no JS any more. Until disownFd() or closeFd().
+   */
+  ownFd(fd: number): void;
+  disownFd(fd: number): void;
   redirect(from: number, to: number): void;
   setMode(fd: number, mode: number): void;
   lockFile(path: string): number;

@@ -1,6 +1,7 @@
 // Binding a socket to its name: modes, leftovers of dead processes, and removing only what is ours.
 import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
-import { FdpassError, hasCode, withAddress } from '../base/errors';
+import { constants } from 'node:os';
+import { FdpassError, hasCode, systemError, withAddress } from '../base/errors';
 import { validateInteger } from '../base/validate';
 import { pathOf, type UnixAddress } from '../fd/address';
 import { binding } from '../native/binding';
@@ -21,48 +22,53 @@ export interface BoundName {
   unlink(): void;
 }
 
+/** The socket to bind. With `backlog` it also listens, before anybody can take its fresh name for a leftover. */
+export interface SocketToBind {
+  fd: number;
+  /** SOCK_*, to probe a leftover with. */
+  type: number;
+  backlog?: number;
+}
+
 /**
- * bind(2) with a name. An unnamed address asks the kernel for an abstract one.
- * @param type SOCK_* of `fd`, to probe a leftover with
+ * bind(2) with a name, and listen(2) with a backlog. An unnamed address asks the kernel for an abstract one.
  * @throws SystemError EADDRINUSE, EACCES, ENOENT, EINVAL if `fd` is bound already
  */
-export function bindUnix(fd: number, address: UnixAddress, type: number, options: BindOptions): BoundName {
+export function bindUnix(socket: SocketToBind, address: UnixAddress, options: BindOptions): BoundName {
   if (address.kind !== 'path') {
-    bindOrThrow(fd, address);
+    bindAndListen(socket, address);
     return { unlink() {} };
   }
   const { mode } = options;
   // The file is created with the mode of the socket's own inode (unix_bind_bsd() in net/unix/af_unix.c):
   // narrow before the name exists, so that there is no moment in which a stranger could connect.
-  if (mode !== undefined) binding.setMode(fd, validateInteger('options.mode', mode, 0, 0o777));
-  try {
-    bindOrThrow(fd, address);
-  } catch (error) {
-    if (!options.replaceStale || !hasCode(error, 'EADDRINUSE')) throw error;
-    replaceStale(fd, address, type, error);
-  }
-  const path = pathOf(address);
-  if (mode !== undefined) chmodSync(path, mode); // what the umask took away
-  return { unlink: options.unlinkOnClose === false ? () => {} : unlinkIfSame(path) };
+  if (mode !== undefined) binding.setMode(socket.fd, validateInteger('options.mode', mode, 0, 0o777));
+  if (options.replaceStale) bindOverStale(socket, address);
+  else bindAndListen(socket, address);
+  if (mode !== undefined) chmodSync(pathOf(address), mode); // what the umask took away
+  return options.unlinkOnClose === false ? { unlink() {} } : holdName(address);
 }
 
-function bindOrThrow(fd: number, address: UnixAddress): void {
+function bindAndListen({ fd, backlog }: SocketToBind, address: UnixAddress): void {
   try {
     binding.bind(fd, address.sunPath);
+    if (backlog !== undefined) binding.listen(fd, backlog);
   } catch (error) {
     throw withAddress(error, address.toString());
   }
 }
 
-function replaceStale(fd: number, address: UnixAddress, type: number, inUse: unknown): void {
+// Between bind and listen a live name looks like a leftover: the lock covers both, here and in every
+// other process that would replace one.
+function bindOverStale(socket: SocketToBind, address: UnixAddress): void {
   using lock = PathLock.tryTake(`${address.bytes.toString()}.lock`);
-  if (lock === undefined || !isStale(address, type)) throw inUse;
-  unlinkSync(pathOf(address));
-  bindOrThrow(fd, address);
+  if (lock === undefined) throw systemError(-constants.errno.EADDRINUSE, 'bind', address.toString());
+  if (isStale(address, socket.type)) unlinkSync(pathOf(address));
+  bindAndListen(socket, address);
 }
 
 /** True if the file is a socket that nobody serves. connect(2) says ECONNREFUSED for it. */
-export function isStale(address: UnixAddress, type: number): boolean {
+function isStale(address: UnixAddress, type: number): boolean {
   if (lstatSync(pathOf(address), { throwIfNoEntry: false })?.isSocket() !== true) return false;
   const probe = binding.openSocket(type);
   try {
@@ -76,19 +82,25 @@ export function isStale(address: UnixAddress, type: number): boolean {
   }
 }
 
-// The number of an inode is given out again at once on some file systems, but not while the socket
-// that was bound to it is open: that is when unlink() is called.
-function unlinkIfSame(path: Buffer): () => void {
-  const ours = statSync(path, { bigint: true });
-  return () => {
-    const now = statSync(path, { bigint: true, throwIfNoEntry: false });
-    if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
-    try {
-      unlinkSync(path);
-    } catch (error) {
-      process.emitWarning(
-        new FdpassError('ERR_FDPASS_UNLINK', `${path} could not be removed`, { cause: error }),
-      );
-    }
+/**
+ * Takes charge of the file that leads to a socket now. The number of an inode is given out again at once
+ * on some file systems, but not while the socket that was bound to it is open: unlink() while it is.
+ */
+export function holdName(address: UnixAddress): BoundName {
+  if (address.kind !== 'path') return { unlink() {} };
+  const path = pathOf(address);
+  const ours = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return {
+    unlink() {
+      const now = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (now === undefined || now.ino !== ours?.ino || now.dev !== ours.dev) return;
+      try {
+        unlinkSync(path);
+      } catch (cause) {
+        process.emitWarning(
+          new FdpassError('ERR_FDPASS_UNLINK', `${address} could not be removed`, { cause }),
+        );
+      }
+    },
   };
 }

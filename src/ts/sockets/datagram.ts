@@ -9,7 +9,7 @@ import { requireUnixSocket } from '../fd/kind';
 import { binding } from '../native/binding';
 import { type BindOptions, type BoundName, bindUnix } from './bind-path';
 import type { SendOptions, SocketOptions } from './message';
-import { MessageSocket } from './message-socket';
+import { MessageSocket, openBoth } from './message-socket';
 
 /**
  * Whole messages between processes of one machine, in order and never lost: a full receiver makes the
@@ -26,8 +26,7 @@ export class UnixDatagram extends MessageSocket<never> {
 
   /** Two sockets connected to each other, both unnamed. socketpair(2) */
   static pair(options: SocketOptions = {}): [UnixDatagram, UnixDatagram] {
-    const [first, second] = binding.openPair(SOCK_DGRAM).map(Fd.own) as [Fd, Fd];
-    return [new UnixDatagram(options, first), new UnixDatagram(options, second)];
+    return openBoth(binding.openPair(SOCK_DGRAM).map(Fd.own), (fd) => new UnixDatagram(options, fd));
   }
 
   /**
@@ -46,7 +45,7 @@ export class UnixDatagram extends MessageSocket<never> {
    * @throws SystemError EADDRINUSE, EACCES, ENOENT (no such directory), EINVAL (bound already)
    */
   bind(address: AddressLike = UnixAddress.unnamed, options: BindOptions = {}): this {
-    this.#name = bindUnix(this.openFd(), UnixAddress.from(address), SOCK_DGRAM, options);
+    this.#name = bindUnix({ fd: this.openFd(), type: SOCK_DGRAM }, UnixAddress.from(address), options);
     process.nextTick(() => this.emit('listening'));
     return this;
   }

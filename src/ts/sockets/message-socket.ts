@@ -1,7 +1,7 @@
 // MessageSocket: what datagram and seqpacket sockets share: the pump, the waiting, the life cycle.
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
-import { abortError, onCancel, type WaitOptions } from '../base/abort';
+import { onCancel, validateWaitOptions, type WaitOptions } from '../base/abort';
 import { closedError, hasCode, invalidArgType, systemError } from '../base/errors';
 import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { toBytes, validateInteger } from '../base/validate';
@@ -22,6 +22,7 @@ import { Outbox } from './outbox';
 import { READABLE, Readiness, WRITABLE } from './readiness';
 
 const EAGAIN = -constants.errno.EAGAIN;
+const ENOTCONN = -constants.errno.ENOTCONN;
 
 interface Waiter<End> {
   resolve(message: Message | End): void;
@@ -44,6 +45,9 @@ export abstract class MessageSocket<End> extends EventEmitter {
   readonly #stopSignal: () => void;
   readonly #endOfStream: boolean;
   #state: 'open' | 'closing' | 'closed' = 'open';
+  #delivering = false;
+  /** Seqpacket before connect(): poll(2) calls it ready and recvmsg(2) has nothing but ENOTCONN. */
+  #unconnected = false;
   #ended = false;
   #endDelivered = false;
   #ref = true;
@@ -53,18 +57,22 @@ export abstract class MessageSocket<End> extends EventEmitter {
     super();
     this.#fd = fd;
     this.#endOfStream = kind.endOfStream;
+    let stopSignal = (): void => {};
     try {
       this.#limits = validateSocketOptions(options);
-      if (this.#limits.maxFds === 0) refuseRights(fd.fd);
-      if (this.#limits.credentials) binding.setPassCredentials(fd.fd, 1);
+      // Said both ways: an adopted or accepted socket comes with what its maker wanted.
+      passRights(fd.fd, this.#limits.maxFds > 0);
+      binding.setPassCredentials(fd.fd, this.#limits.credentials ? 1 : 0);
       if (kind.endOfStream) binding.enableEndDetection(fd.fd);
-      this.#stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
+      stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
       this.#inbox = Inbox.for(this.#limits.maxBytes);
       this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
     } catch (error) {
+      stopSignal();
       fd.close();
       throw error;
     }
+    this.#stopSignal = stopSignal;
     const self = this;
     this.#outbox = new Outbox({
       get fd() {
@@ -129,6 +137,7 @@ export abstract class MessageSocket<End> extends EventEmitter {
    * @throws ERR_FDPASS_CLOSED when the socket closes first, SystemError ECONNRESET, AbortError, ERR_FDPASS_TIMEOUT
    */
   async receive(options: WaitOptions = {}): Promise<Message | End> {
+    validateWaitOptions(options);
     this.openFd();
     const message = this.#ready.shift();
     if (message !== undefined) return message;
@@ -194,6 +203,12 @@ export abstract class MessageSocket<End> extends EventEmitter {
   /** Runs while the descriptor is still open, just before it closes. */
   protected beforeClose(): void {}
 
+  /** The socket has got a peer: what was ENOTCONN before can be received. */
+  protected onConnected(): void {
+    this.#unconnected = false;
+    this.#updateReading();
+  }
+
   /** Called once when the peer has ended the stream and all its messages have been delivered. */
   protected onEnd(): void {}
 
@@ -207,10 +222,10 @@ export abstract class MessageSocket<End> extends EventEmitter {
     to: UnixAddress | undefined,
     options: SendOptions,
   ): Promise<void> {
+    validateWaitOptions(options);
     this.openFd();
     const bytes = toBytes('data', data);
     const fds = lendAll(options.fds);
-    if (options.signal?.aborted) throw abortError(options.signal);
     if (this.#outbox.trySend(bytes, to, fds)) return;
     await new Promise<void>((resolve, reject) => {
       let takeBack = (): void => {};
@@ -246,7 +261,8 @@ export abstract class MessageSocket<End> extends EventEmitter {
     if (this.#state !== 'open') return;
     this.#deliver();
     if (this.#state !== 'open') return;
-    if (this.#wantsMessages && !this.#ended) this.#readiness.want(READABLE);
+    const waits = this.#waiters.length > 0;
+    if (waits || (this.#wantsMessages && !this.#ended && !this.#unconnected)) this.#readiness.want(READABLE);
     else this.#readiness.drop(READABLE);
   }
 
@@ -259,6 +275,11 @@ export abstract class MessageSocket<End> extends EventEmitter {
     const wanted = this.listenerCount('message') > 0 ? MAX_BATCH : Math.min(MAX_BATCH, this.#waiters.length);
     const batch = this.#inbox.receive(this.#fd.fd, this.#limits, wanted, this.#endOfStream);
     if (batch === EAGAIN) return;
+    if (batch === ENOTCONN && this.#waiters.length === 0) {
+      this.#unconnected = true; // listeners wait for connect(); a receive() is told
+      this.#updateReading();
+      return;
+    }
     if (typeof batch === 'number') {
       this.#fail(systemError(batch, 'recvmsg'));
       return;
@@ -270,7 +291,10 @@ export abstract class MessageSocket<End> extends EventEmitter {
 
   // A handler that throws must not cost the messages behind it: they follow in a turn of their own.
   #deliver(): void {
+    // A 'once' listener is removed before it is called, which leads back here: not past the message at hand.
+    if (this.#delivering) return;
     let delivered = false;
+    this.#delivering = true;
     try {
       while (this.#ready.length > 0 && this.#wantsMessages && this.#state === 'open') {
         const message = this.#ready.shift() as Message;
@@ -280,6 +304,7 @@ export abstract class MessageSocket<End> extends EventEmitter {
       }
       delivered = true;
     } finally {
+      this.#delivering = false;
       if (!delivered && this.#ready.length > 0) setImmediate(() => this.#updateReading());
     }
     if (this.#ended && this.#ready.length === 0 && this.#state === 'open') this.#deliverEnd();
@@ -321,16 +346,31 @@ function isMessage(value: unknown): value is Message {
 }
 
 function lendAll(fds: readonly FdLike[] | undefined): Int32Array | undefined {
-  if (fds === undefined || fds.length === 0) return undefined;
+  if (fds === undefined) return undefined;
   if (!Array.isArray(fds)) throw invalidArgType('options.fds', 'an array', fds);
+  if (fds.length === 0) return undefined;
   validateInteger('options.fds.length', fds.length, 0, MAX_FDS_PER_MESSAGE);
   return Int32Array.from(fds, lend);
 }
 
-/** Nobody may send descriptors here: the sender gets EPERM. SO_PASSRIGHTS, Linux 6.16; unknown before. */
-export function refuseRights(fd: number): void {
+/** Both ends of a pair, or neither. */
+export function openBoth<S extends MessageSocket<unknown>>(fds: Fd[], open: (fd: Fd) => S): [S, S] {
+  const [first, second] = fds as [Fd, Fd];
+  let opened: S | undefined;
   try {
-    binding.setPassRights(fd, 0);
+    opened = open(first);
+    return [opened, open(second)];
+  } catch (error) {
+    void opened?.close();
+    second.close();
+    throw error;
+  }
+}
+
+/** Whether descriptors may be sent here: if not, the sender gets EPERM. SO_PASSRIGHTS, Linux 6.16; unknown before. */
+export function passRights(fd: number, allowed: boolean): void {
+  try {
+    binding.setPassRights(fd, allowed ? 1 : 0);
   } catch (error) {
     if (!hasCode(error, 'ENOPROTOOPT')) throw error;
   }

@@ -9,9 +9,9 @@ import { SOCK_SEQPACKET } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
 import { binding } from '../native/binding';
-import { type BindOptions, type BoundName, bindUnix } from './bind-path';
+import { type BindOptions, type BoundName, bindUnix, holdName } from './bind-path';
 import { validateSocketOptions } from './message';
-import { refuseRights } from './message-socket';
+import { passRights } from './message-socket';
 import { READABLE, Readiness } from './readiness';
 import { type SeqpacketOptions, UnixSeqpacket } from './seqpacket';
 
@@ -26,6 +26,11 @@ const { EAGAIN, ECONNABORTED } = constants.errno;
 export interface ListenOptions extends BindOptions {
   /** Connections that wait to be accepted; one more is let in, the next connect() fails with EAGAIN. Default 511. */
   backlog?: number;
+}
+
+export interface AdoptSeqpacketServerOptions extends SeqpacketOptions {
+  /** Take charge of the file of the address, too: close() removes it. Default false, it stays its maker's. */
+  holdName?: boolean;
 }
 
 /** Events: 'connection' (UnixSeqpacket), 'listening', 'error', 'close'. The options are those of every connection. */
@@ -43,14 +48,15 @@ export class UnixSeqpacketServer extends EventEmitter {
   }
 
   /**
-   * A server on a listener that somebody else made. Consumes `fd` unless it throws; the file of the address
-   * stays its maker's.
+   * A server on a listener that somebody else made. Consumes `fd` unless it throws.
    * @throws ERR_FDPASS_WRONG_KIND unless it is a listening AF_UNIX seqpacket socket
    */
-  static adopt(fd: Fd, options: SeqpacketOptions = {}): UnixSeqpacketServer {
+  static adopt(fd: Fd, options: AdoptSeqpacketServerOptions = {}): UnixSeqpacketServer {
     requireUnixSocket(fd, 'seqpacket', true);
     const server = new UnixSeqpacketServer(options);
-    server.#start(Fd.dup(fd), { unlink() {} });
+    const own = Fd.dup(fd);
+    const address = UnixAddress.fromSunPath(binding.localUnixAddress(own.fd));
+    server.#start(own, options.holdName ? holdName(address) : { unlink() {} });
     fd.close();
     return server;
   }
@@ -75,9 +81,8 @@ export class UnixSeqpacketServer extends EventEmitter {
     const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 0, 2 ** 31 - 1);
     const fd = Fd.own(binding.openSocket(SOCK_SEQPACKET));
     try {
-      if ((this.#options.maxFds ?? 0) === 0) refuseRights(fd.fd); // inherited by connections
-      const name = bindUnix(fd.fd, UnixAddress.from(address), SOCK_SEQPACKET, options);
-      binding.listen(fd.fd, backlog);
+      const socket = { fd: fd.fd, type: SOCK_SEQPACKET, backlog };
+      const name = bindUnix(socket, UnixAddress.from(address), options);
       this.#start(fd, name);
     } catch (error) {
       fd.close();
@@ -119,6 +124,7 @@ export class UnixSeqpacketServer extends EventEmitter {
   }
 
   #start(fd: Fd, name: BoundName): void {
+    passRights(fd.fd, (this.#options.maxFds ?? 0) > 0); // inherited by connections
     const readiness = new Readiness(fd.fd, () => this.#accept());
     this.#listener = { fd, readiness, name };
     readiness.setRef(this.#ref);
@@ -131,6 +137,7 @@ export class UnixSeqpacketServer extends EventEmitter {
   #setRef(ref: boolean): this {
     this.#ref = ref;
     this.#listener?.readiness.setRef(ref);
+    ref ? this.#pause?.ref() : this.#pause?.unref();
     return this;
   }
 
@@ -140,26 +147,27 @@ export class UnixSeqpacketServer extends EventEmitter {
       if (accepted === -EAGAIN) return;
       if (accepted === -ECONNABORTED) continue;
       if (accepted < 0) {
-        this.#pauseAccepting(accepted);
+        this.#pauseAccepting(systemError(accepted, 'accept'));
         return;
       }
-      // The watcher needs a descriptor more: without one this throws, and the connection is closed.
+      // The watcher needs a descriptor more: without one this throws, and the connection is closed. Only
+      // this one: those behind it stay in the kernel's queue.
       let socket: UnixSeqpacket;
       try {
         socket = new UnixSeqpacket(this.#options, Fd.own(accepted));
       } catch (error) {
-        this.emit('error', error);
-        continue;
+        this.#pauseAccepting(error as Error);
+        return;
       }
       this.emit('connection', socket);
     }
   }
 
   // EMFILE, ENFILE, ENOMEM: the listener stays readable, so watching it would spin. Said once a pause.
-  #pauseAccepting(errno: number): void {
+  #pauseAccepting(error: Error): void {
     this.#listener?.readiness.drop(READABLE);
     this.#pause = setTimeout(() => this.#listener?.readiness.want(READABLE), EMFILE_PAUSE_MS);
     if (!this.#ref) this.#pause.unref();
-    this.emit('error', systemError(errno, 'accept'));
+    this.emit('error', error);
   }
 }

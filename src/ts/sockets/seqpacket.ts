@@ -6,7 +6,7 @@ import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
 import { binding } from '../native/binding';
 import type { Credentials, SendOptions, SocketOptions } from './message';
-import { MessageSocket } from './message-socket';
+import { MessageSocket, openBoth } from './message-socket';
 
 const SHUT_WR = 1;
 
@@ -28,8 +28,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
 
   /** Two sockets connected to each other. socketpair(2) */
   static pair(options: SeqpacketOptions = {}): [UnixSeqpacket, UnixSeqpacket] {
-    const [first, second] = binding.openPair(SOCK_SEQPACKET).map(Fd.own) as [Fd, Fd];
-    return [new UnixSeqpacket(options, first), new UnixSeqpacket(options, second)];
+    return openBoth(binding.openPair(SOCK_SEQPACKET).map(Fd.own), (fd) => new UnixSeqpacket(options, fd));
   }
 
   /**
@@ -55,6 +54,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
     } catch (error) {
       throw withAddress(error, to.toString());
     }
+    this.onConnected();
     process.nextTick(() => this.emit('connect'));
     return this;
   }

@@ -1,0 +1,36 @@
+// The commands that come from Debian rather than from npm: which are missing, and their installation.
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+import { fail, run } from './run.mjs';
+
+// Each command has the name of its package.
+export const compileTools = ['g++', 'make', 'python3'];
+export const lintTools = ['clang-format'];
+
+export async function requireTools(tools) {
+  const missing = tools.filter((tool) => !isOnPath(tool));
+  if (missing.length === 0) return;
+  const packages = missing.join(' ');
+  if (process.getuid() !== 0 || !isOnPath('apt-get')) {
+    fail(`missing: ${packages}. Install the Debian packages of that name: apt-get install ${packages}`);
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  await run('apt-get update', 'apt-get', ['update', '-q'], { env });
+  const install = ['install', '-q', '-y', '--no-install-recommends', ...missing];
+  await run(`apt-get install ${packages}`, 'apt-get', install, { env });
+}
+
+function isOnPath(command) {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
+  return folders.some((folder) => isExecutable(path.join(folder, command)));
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,94 @@
+// ControlChannel: frames of one transaction over one seqpacket connection.
+import type { FdpassError } from '../base/errors';
+import type { Fd } from '../fd/fd';
+import type { FdLike } from '../fd/lend';
+import type { Message } from '../sockets/message';
+import type { UnixSeqpacket } from '../sockets/seqpacket';
+import { decodeFrame, encodeFrame, type Frame, type FrameType, protocolError } from './frame';
+
+export interface ChannelHandlers {
+  /** Descriptors come with FDS frames only; the handler owns them. */
+  onFrame(frame: Frame, fds: Fd[]): void;
+  /** What came is no frame that may come here. Its descriptors have been closed. */
+  onGarbage(reason: string): void;
+  /** The peer is gone. Called once, and not after close(). */
+  onEnd(): void;
+}
+
+export class ControlChannel {
+  readonly #socket: UnixSeqpacket;
+  #txn: string | undefined;
+  #sent = 0;
+  #received = 0;
+  #open = true;
+
+  /** @param txn the transaction; undefined: that of the first frame that comes. Takes the socket over. */
+  constructor(socket: UnixSeqpacket, txn: string | undefined, handlers: ChannelHandlers) {
+    this.#socket = socket;
+    this.#txn = txn;
+    const onEnd = (): void => {
+      if (!this.#open) return;
+      this.close();
+      handlers.onEnd();
+    };
+    socket.on('message', (message: Message) => {
+      if (!this.#open) {
+        for (const fd of message.fds) fd.close();
+        return;
+      }
+      this.#onMessage(message, handlers);
+    });
+    socket.on('end', onEnd);
+    // ECONNRESET: the peer died with something of ours unread. It is an end like any other.
+    socket.on('error', onEnd);
+    this.#fail = onEnd;
+  }
+
+  readonly #fail: () => void;
+
+  /** Queues if the peer is slow; the order is kept. A dead peer is reported by onEnd(). */
+  send(type: FrameType, payload: Record<string, unknown>, fds: readonly FdLike[] = []): void {
+    if (!this.#open || this.#txn === undefined) return;
+    const frame = encodeFrame({ type, txn: this.#txn, sequence: this.#sent++, payload });
+    this.#socket.send(frame, { fds }).catch(this.#fail);
+  }
+
+  /** Does not keep the process alive. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    void this.#socket.close();
+  }
+
+  #onMessage(message: Message, handlers: ChannelHandlers): void {
+    let frame: Frame;
+    try {
+      frame = this.#check(message);
+    } catch (error) {
+      for (const fd of message.fds) fd.close();
+      handlers.onGarbage((error as FdpassError).message);
+      return;
+    }
+    handlers.onFrame(frame, message.fds);
+  }
+
+  #check(message: Message): Frame {
+    if (message.truncated) throw protocolError(`a frame of ${message.size} bytes is too long`);
+    if (message.fdsDropped)
+      throw protocolError('descriptors were lost: none may come here, or this process has no free ones');
+    const frame = decodeFrame(message.data);
+    this.#txn ??= frame.txn;
+    if (frame.txn !== this.#txn) throw protocolError('the frame is of another transaction');
+    if (frame.sequence !== this.#received) {
+      throw protocolError(`expected frame ${this.#received}, got ${frame.sequence}`);
+    }
+    this.#received++;
+    if (message.fds.length > 0 && frame.type !== 'FDS')
+      throw protocolError(`a ${frame.type} brought descriptors`);
+    return frame;
+  }
+}

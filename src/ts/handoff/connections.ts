@@ -1,0 +1,122 @@
+// Connections of one server: which are open, which answer a request, and how they end without harm.
+import diagnostics from 'node:diagnostics_channel';
+import type { ServerResponse } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
+import net from 'node:net';
+
+/** Between GOAWAY and the end of an HTTP/2 session: what the client sent meanwhile is still answered. */
+const GOAWAY_PAUSE_MS = 100;
+/** GOAWAY with the highest stream id announces the end and refuses nothing. RFC 9113, 6.8 */
+const LAST_STREAM_ID = 2 ** 31 - 1;
+
+export interface DrainCount {
+  /** Connections that ended by themselves. */
+  closed: number;
+  /** Connections that the time limit cut. */
+  forced: number;
+}
+
+/** Watches a server from its first connection on, without changing what it does until it drains. */
+export class Connections {
+  static readonly #of = new WeakMap<net.Server, Connections>();
+
+  readonly #server: net.Server;
+  readonly #sockets = new Set<net.Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  /** The response that a connection answers with last, of those it knows of. */
+  readonly #responses = new Map<net.Socket, ServerResponse>();
+  #draining = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(server: net.Server) {
+    this.#server = server;
+    Connections.#of.set(server, this);
+    server.on('connection', (socket: net.Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#responses.delete(socket);
+        if (this.#sockets.size === 0) this.#onEmpty?.();
+      });
+    });
+    // Emitted by http2 servers only.
+    server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      if (this.#draining) endSession(session);
+    });
+  }
+
+  /** @internal Every HTTP/1 server of the process reports here that a request has begun. */
+  static onRequest(message: unknown): void {
+    const { server, socket, response } = message as {
+      server: net.Server;
+      socket: net.Socket;
+      response: ServerResponse;
+    };
+    const watched = Connections.#of.get(server);
+    if (watched !== undefined) watched.#onRequest(socket, response);
+  }
+
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  /**
+   * No new connections; those that are open notice nothing. Not http.Server.close(): that ends idle
+   * connections, and a request that is on its way to one of them fails.
+   */
+  stopAccepting(): void {
+    if (this.#server.listening) net.Server.prototype.close.call(this.#server);
+  }
+
+  /**
+   * Lets every connection end in its own time: HTTP/1 responses say `Connection: close` from here, HTTP/2
+   * sessions are told to go. What is left after the limit is cut.
+   * @param setLimit arms the limit; its result disarms it
+   */
+  async drain(setLimit: (cut: () => void) => () => void): Promise<DrainCount> {
+    this.#draining = true;
+    const open = this.#sockets.size;
+    for (const response of this.#responses.values()) closeAfter(response);
+    for (const session of this.#sessions) endSession(session);
+    let forced = 0;
+    const disarm = setLimit(() => {
+      forced = this.#sockets.size;
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    if (open > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
+    disarm();
+    return { closed: open - forced, forced };
+  }
+
+  #onRequest(socket: net.Socket, response: ServerResponse): void {
+    this.#responses.set(socket, response);
+    response.once('close', () => {
+      if (this.#responses.get(socket) === response) this.#responses.delete(socket);
+    });
+    if (this.#draining) closeAfter(response);
+  }
+}
+
+// The public hook that sees every HTTP/1 request before its handlers and adds no listener to the server.
+diagnostics.subscribe('http.server.request.start', Connections.onRequest);
+
+// Node writes `Connection: close` and ends the connection behind this response. With its header already
+// sent the connection stays, and the next request on it gets the header.
+function closeAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.shouldKeepAlive = false;
+}
+
+// close() right away would refuse the streams that the client has opened and we have not seen.
+function endSession(session: ServerHttp2Session): void {
+  if (session.destroyed || session.closed) return;
+  session.goaway(0, LAST_STREAM_ID);
+  setTimeout(() => {
+    if (!session.destroyed) session.close();
+  }, GOAWAY_PAUSE_MS).unref();
+}

@@ -1,0 +1,47 @@
+// Where the control socket of a name lives, and whether that place can be trusted.
+import { lstatSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { FdpassError, hasCode, outOfRange } from '../base/errors';
+import { type AddressLike, UnixAddress } from '../fd/address';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export function validateHandoffName(name: unknown): string {
+  if (typeof name === 'string' && NAME.test(name)) return name;
+  throw outOfRange('options.name', 'up to 64 letters, digits, dots, dashes and underscores', name);
+}
+
+/**
+ * Without an address: `<runtime directory>/<name>.sock`. The directory is made if it is missing.
+ * @throws ERR_HANDOFF_UNSAFE_DIRECTORY if others could put a socket of theirs there
+ */
+export function controlAddress(name: string, address: AddressLike | undefined): UnixAddress {
+  if (address !== undefined) return UnixAddress.from(address);
+  const directory = runtimeDirectory();
+  requirePrivateDirectory(directory);
+  return UnixAddress.path(path.join(directory, `${name}.sock`));
+}
+
+function runtimeDirectory(): string {
+  const uid = (process.geteuid as () => number)();
+  const runtime = process.env['XDG_RUNTIME_DIR'];
+  if (runtime !== undefined && path.isAbsolute(runtime)) return path.join(runtime, 'fdpass');
+  return uid === 0 ? '/run/fdpass' : path.join(tmpdir(), `fdpass-${uid}`);
+}
+
+function requirePrivateDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+  const status = lstatSync(directory); // not stat: a symbolic link leads where its maker likes
+  const owned = status.uid === process.geteuid?.();
+  if (status.isDirectory() && owned && (status.mode & 0o077) === 0) return;
+  throw new FdpassError(
+    'ERR_HANDOFF_UNSAFE_DIRECTORY',
+    `${directory} must be a directory of uid ${process.geteuid?.()} with mode 0700 (it has uid ${status.uid}, mode ` +
+      `${(status.mode & 0o7777).toString(8)}); mend or remove it, or give options.address`,
+  );
+}

@@ -1,0 +1,120 @@
+// Where a listener is to listen: read from listen() options, compared with what was inherited, bound.
+import { lookup } from 'node:dns/promises';
+import net from 'node:net';
+import { hasCode, invalidArgType, withAddress } from '../base/errors';
+import { DEFAULT_BACKLOG } from '../base/limits';
+import { validateInteger, validateObject } from '../base/validate';
+import { UnixAddress } from '../fd/address';
+import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { binding } from '../native/binding';
+import { type BoundName, bindUnix } from '../sockets/bind-path';
+
+/** Those of net.Server.listen(), without descriptors and handles. */
+export interface ListenerOptions {
+  /** TCP. 0: one that the kernel picks; a successor takes whatever was picked. */
+  port?: number;
+  /** Default: every address, IPv6 and IPv4. A name is looked up. */
+  host?: string;
+  /** Instead of a port: a path, or '@name' for an abstract address. A leftover file of a dead process is replaced. */
+  path?: string | UnixAddress;
+  /** Permissions of the file. Default: 0777 less the umask. */
+  mode?: number;
+  /** Default 511, cut by net.core.somaxconn. */
+  backlog?: number;
+  ipv6Only?: boolean;
+  /** SO_REUSEPORT: other sockets may share the port. */
+  reusePort?: boolean;
+}
+
+export type Endpoint =
+  | { kind: 'unix'; address: UnixAddress; mode: number | undefined; backlog: number }
+  | {
+      kind: 'tcp';
+      /** Numeric; undefined is every address. */
+      host: string | undefined;
+      port: number;
+      backlog: number;
+      ipv6Only: boolean;
+      reusePort: boolean;
+    };
+
+export interface BoundListener {
+  fd: Fd;
+  name: BoundName;
+}
+
+/** Looks a host name up. */
+export async function readEndpoint(options: ListenerOptions): Promise<Endpoint> {
+  validateObject('options', options);
+  const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
+  if (options.path !== undefined) {
+    return { kind: 'unix', address: UnixAddress.from(options.path), mode: options.mode, backlog };
+  }
+  if (options.port === undefined) throw invalidArgType('options', 'an object with a port or a path', options);
+  const port = validateInteger('options.port', options.port, 0, 65_535);
+  const { host } = options;
+  const numeric = host === undefined || net.isIP(host) !== 0 ? host : (await lookup(host)).address;
+  return {
+    kind: 'tcp',
+    host: numeric,
+    port,
+    backlog,
+    ipv6Only: options.ipv6Only === true,
+    reusePort: options.reusePort === true,
+  };
+}
+
+/** True if an inherited listener is what the endpoint asks for. */
+export function matches(endpoint: Endpoint, inherited: FdInfo): boolean {
+  const { local } = inherited;
+  if (endpoint.kind === 'unix') return local instanceof UnixAddress && local.equals(endpoint.address);
+  if (local === undefined || local instanceof UnixAddress) return false;
+  if (endpoint.port !== 0 && endpoint.port !== local.port) return false;
+  if (endpoint.host === undefined) return local.address === '::' || local.address === '0.0.0.0';
+  return endpoint.host === local.address;
+}
+
+/** @throws SystemError EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT with the address */
+export function bindEndpoint(endpoint: Endpoint): BoundListener {
+  return endpoint.kind === 'unix' ? bindUnixEndpoint(endpoint) : bindTcpEndpoint(endpoint);
+}
+
+function bindUnixEndpoint({ address, mode, backlog }: Endpoint & { kind: 'unix' }): BoundListener {
+  const fd = Fd.own(binding.openSocket(SOCK_STREAM));
+  try {
+    const options = { replaceStale: true, ...(mode === undefined ? {} : { mode }) };
+    return { fd, name: bindUnix({ fd: fd.fd, type: SOCK_STREAM, backlog }, address, options) };
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+function bindTcpEndpoint({
+  host,
+  port,
+  backlog,
+  reusePort,
+  ipv6Only,
+}: Endpoint & { kind: 'tcp' }): BoundListener {
+  const bind = (address: string): BoundListener => {
+    try {
+      return {
+        fd: Fd.own(binding.listenTcp(address, port, backlog, reusePort, ipv6Only)),
+        name: { unlink() {} },
+      };
+    } catch (error) {
+      const family = net.isIPv6(address) ? 'IPv6' : 'IPv4';
+      throw withAddress(error, printEndpoint({ address, family, port }));
+    }
+  };
+  if (host !== undefined) return bind(host);
+  try {
+    return bind('::');
+  } catch (error) {
+    // A machine without IPv6, as net.Server.listen() treats it.
+    if (hasCode(error, 'EAFNOSUPPORT', 'EADDRNOTAVAIL')) return bind('0.0.0.0');
+    throw error;
+  }
+}

@@ -1,0 +1,326 @@
+// Handoff: the public face. Listens or inherits, gets ready, hands over, drains, goes.
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import net from 'node:net';
+import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
+import { validateInteger, validateObject } from '../base/validate';
+import type { AddressLike, UnixAddress } from '../fd/address';
+import { Fd } from '../fd/fd';
+import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
+import { controlAddress, validateHandoffName } from './control-address';
+import { type ListenerOptions, readEndpoint } from './endpoint';
+import { TXN_BYTES } from './frame';
+import { Holding } from './holding';
+import { CONTROL_OPTIONS, join } from './join';
+import { CONTROL_NAME, type Offer } from './payloads';
+import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
+import type { Receipt } from './receipt';
+import { type ListenerStatus, Registry } from './registry';
+import { takeStderr } from './stderr';
+import { Succession } from './succession';
+import { type HandoffTimeouts, validateTimeouts } from './timeouts';
+import type { Transaction } from './transaction';
+import { runUpgrade, type UpgradeOptions } from './upgrade';
+
+export interface HandoffOptions {
+  /** Names the service on this machine: processes with one name and one user replace each other. */
+  name: string;
+  /** Where they meet. Default: a socket file in a directory of this user. '@name' needs no file system. */
+  address?: AddressLike;
+  /** Further user ids that may take over from this process, or hand over to it. Root and our own always may. */
+  allow?: readonly number[];
+  timeouts?: Partial<HandoffTimeouts>;
+}
+
+export type HandoffState = 'starting' | 'serving' | 'superseded' | 'closed';
+
+export interface HandoffStatus {
+  name: string;
+  pid: number;
+  generation: number;
+  state: HandoffState;
+  listeners: ListenerStatus[];
+}
+
+/**
+ * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
+ * until ready(). If not, this process is the first one.
+ * @throws ERR_HANDOFF_BUSY (with pid, ageMs, state: another upgrade is in progress), ERR_HANDOFF_UNTRUSTED_PEER,
+ * ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
+ */
+export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
+  return await Handoff.create(options, systemProcess);
+}
+
+/**
+ * Events: 'superseded' (Receipt): a successor has taken over, this process drains and then ends by itself.
+ * 'aborted' (Error): an upgrade, or somebody's attempt at one, came to nothing; this process serves on.
+ */
+export class Handoff extends EventEmitter implements AsyncDisposable {
+  readonly name: string;
+  /** 1 for the first process, one more for each successor. */
+  readonly generation: number;
+  /** Whom this process takes over from. */
+  readonly predecessor: { pid: number; generation: number } | undefined;
+  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. */
+  readonly superseded: Promise<Receipt>;
+
+  readonly #address: UnixAddress;
+  readonly #allow: readonly number[];
+  readonly #timeouts: HandoffTimeouts;
+  readonly #seam: ProcessSeam;
+  readonly #registry: Registry;
+  readonly #restoreStderr: () => void;
+  #state: HandoffState = 'starting';
+  #succession: Succession | undefined;
+  #holding: Holding | undefined;
+  #control: Fd | undefined;
+  #upgrade: { resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
+  #readyCalled = false;
+  #closing: Promise<void> | undefined;
+  #resolveSuperseded: (receipt: Receipt) => void = () => {};
+
+  /** @internal Tests give a seam of their own. */
+  static async create(options: HandoffOptions, seam: ProcessSeam): Promise<Handoff> {
+    validateObject('options', options);
+    const { allow = [], address } = options;
+    if (!Array.isArray(allow)) throw invalidArgType('options.allow', 'an array of user ids', allow);
+    for (const uid of allow) validateInteger('options.allow[]', uid, 0, 2 ** 32 - 2);
+    const settings: Settings = {
+      name: validateHandoffName(options.name),
+      allow,
+      timeouts: validateTimeouts(options.timeouts),
+      address: controlAddress(options.name, address),
+      seam,
+      registry: new Registry(),
+    };
+    const txn = takeTxn(seam);
+    const restoreStderr = takeStderr(seam);
+    for (;;) {
+      const joined = await join({ ...settings, timeoutMs: settings.timeouts.hello });
+      if ('server' in joined) {
+        const handoff = new Handoff(settings, undefined, restoreStderr);
+        handoff.#hold(joined.server);
+        return handoff;
+      }
+      // The hooks are called only after create() has returned, or for a failure that inherit() reports.
+      const box: { handoff?: Handoff } = {};
+      const succession = new Succession(joined.socket, txn, {
+        ...settings,
+        accept: () => settings.registry.accept(),
+        own: () => (box.handoff as Handoff).#own(),
+        fail: () =>
+          box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(),
+      });
+      try {
+        const offer = await succession.inherit();
+        const handoff = new Handoff(settings, offer, restoreStderr);
+        box.handoff = handoff;
+        handoff.#succession = succession;
+        return handoff;
+      } catch (error) {
+        // It died before it gave us anything: whoever comes now, perhaps we, is the first one.
+        if (!hasCode(error, 'ERR_HANDOFF_HOLDER_GONE')) throw error;
+      }
+    }
+  }
+
+  private constructor(settings: Settings, offer: Offer | undefined, restoreStderr: () => void) {
+    super();
+    this.name = settings.name;
+    this.generation = (offer?.generation ?? 0) + 1;
+    this.predecessor = offer === undefined ? undefined : { pid: offer.pid, generation: offer.generation };
+    this.#address = settings.address;
+    this.#allow = settings.allow;
+    this.#timeouts = settings.timeouts;
+    this.#seam = settings.seam;
+    this.#registry = settings.registry;
+    this.#restoreStderr = restoreStderr;
+    this.superseded = new Promise((resolve) => {
+      this.#resolveSuperseded = resolve;
+    });
+  }
+
+  get state(): HandoffState {
+    return this.#state;
+  }
+
+  /**
+   * Gives `server` the predecessor's listener of that name, or binds a new one. Nothing is accepted, and
+   * 'listening' is not emitted, before ready(): until then clients are the predecessor's.
+   * @param server of net, tls, http, https or http2, which must not listen yet
+   * @throws SystemError EADDRINUSE, EACCES, ...; ERR_HANDOFF_NAME_TAKEN; ERR_HANDOFF_STATE after ready()
+   */
+  async listen<S extends net.Server>(name: string, server: S, options: ListenerOptions): Promise<S> {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    if (!(server instanceof net.Server))
+      throw invalidArgType('server', 'a server of net, http, https or http2', server);
+    if (server.listening)
+      throw stateError('this server listens already; give it to listen() instead of calling its own');
+    const endpoint = await readEndpoint(options);
+    if (this.#state !== 'starting' || this.#readyCalled) throw stateError('listen() belongs before ready()');
+    this.#registry.claim(name, server, endpoint);
+    return server;
+  }
+
+  /**
+   * This process is able to serve. Resolves when it accepts on every listener and the predecessor, if there is
+   * one, has stopped. Inherited listeners that nobody claimed are closed.
+   * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL: the predecessor serves on, and this
+   * process has given everything back; it should exit
+   */
+  async ready(): Promise<void> {
+    if (this.#state === 'closed') throw closedError('Handoff');
+    if (this.#readyCalled) throw stateError('ready() was called already');
+    this.#readyCalled = true;
+    if (this.#succession !== undefined) {
+      await this.#succession.ready();
+      return;
+    }
+    await this.#registry.accept();
+    this.#own();
+  }
+
+  /**
+   * Starts a successor and waits until it has taken over.
+   * @throws UpgradeError with the reason and the end of the successor's stderr: it has been ended, this process
+   * serves on. ERR_HANDOFF_BUSY, ERR_HANDOFF_STATE: nothing was started.
+   */
+  async upgrade(options: UpgradeOptions = {}): Promise<Receipt> {
+    if (this.#state !== 'serving') throw stateError(`a process that is ${this.#state} cannot be upgraded`);
+    const holding = this.#holding as Holding;
+    const busy = holding.busy();
+    if (busy !== undefined) {
+      const text = `another upgrade is in progress: process ${busy.pid}, state ${busy.state}`;
+      throw Object.assign(new FdpassError('ERR_HANDOFF_BUSY', text), busy);
+    }
+    const outcome = new Promise<Receipt>((resolve, reject) => {
+      this.#upgrade = { resolve, reject };
+    });
+    outcome.catch(() => {}); // runUpgrade() may have stopped waiting for it
+    try {
+      return await runUpgrade(options, {
+        seam: this.#seam,
+        warmMs: this.#timeouts.warm,
+        reserve: (txn, pid) => holding.reserve(txn, pid),
+        outcome,
+      });
+    } finally {
+      this.#upgrade = undefined;
+    }
+  }
+
+  status(): HandoffStatus {
+    return {
+      name: this.name,
+      pid: this.#seam.pid,
+      generation: this.generation,
+      state: this.#state,
+      listeners: this.#registry.status(),
+    };
+  }
+
+  /**
+   * The end of the service, for SIGTERM: stops accepting, removes what is ours, lets the connections end within
+   * `timeouts.drain`. A successor that boots is called off. Of a superseded process it is the wait for its drain.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === 'superseded') {
+      await this.superseded;
+      return;
+    }
+    this.#state = 'closed';
+    this.#succession?.giveUp('the successor was closed');
+    await this.#holding?.close('the process was closed');
+    this.#registry.stopAccepting({ unlink: true });
+    this.#registry.closeInherited();
+    await this.#drain();
+  }
+
+  #hold(server: UnixSeqpacketServer): void {
+    // Kept for handing it over; the server works on its own.
+    this.#control = Fd.dup(server);
+    this.#holding = new Holding(server, {
+      seam: this.#seam,
+      timeouts: this.#timeouts,
+      generation: this.generation,
+      allow: this.#allow,
+      isReady: () => this.#state === 'serving',
+      manifest: () => this.#registry.manifest(this.#control as Fd),
+      lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
+      stopAccepting: () => this.#registry.stopAccepting({ unlink: false }),
+      superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
+      aborted: (error) => {
+        this.#upgrade?.reject(error);
+        this.emit('aborted', error);
+      },
+    });
+  }
+
+  // Every listener accepts and the predecessor, if there was one, is out of the way.
+  #own(): void {
+    this.#state = 'serving';
+    this.#registry.own();
+    this.#restoreStderr();
+    const control = this.#takeControl();
+    if (control !== undefined) this.#hold(control);
+  }
+
+  #takeControl(): UnixSeqpacketServer | undefined {
+    const fd = this.#registry.takeControl();
+    return fd === undefined
+      ? undefined
+      : UnixSeqpacketServer.adopt(fd, { ...CONTROL_OPTIONS, holdName: true });
+  }
+
+  // The predecessor serves on: nothing of its may stay open here.
+  #giveBack(): void {
+    this.#state = 'closed';
+    this.#registry.closeInherited();
+    this.#registry.stopAccepting({ unlink: false });
+  }
+
+  async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {
+    this.#state = 'superseded';
+    this.#upgrade?.resolve(receipt);
+    this.emit('superseded', receipt);
+    this.#control?.close();
+    transaction.drained(await this.#drain());
+    this.#resolveSuperseded(receipt);
+    // By itself, if nothing else keeps it; else after a grace for whoever awaits `superseded`.
+    this.#seam.setTimer(this.#timeouts.exit, () => this.#seam.exit(0));
+  }
+
+  #drain() {
+    return this.#registry.drain((cut) => this.#seam.setTimer(this.#timeouts.drain, cut));
+  }
+}
+
+interface Settings {
+  name: string;
+  allow: readonly number[];
+  timeouts: HandoffTimeouts;
+  address: UnixAddress;
+  seam: ProcessSeam;
+  registry: Registry;
+}
+
+/** The transaction that upgrade() has started this process for, or one of our own. Nothing that we start sees it. */
+function takeTxn(seam: ProcessSeam): string {
+  const given = seam.env[TXN_VARIABLE];
+  delete seam.env[TXN_VARIABLE];
+  return given !== undefined && /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(TXN_BYTES).toString('hex');
+}
+
+function stateError(message: string): FdpassError {
+  return new FdpassError('ERR_HANDOFF_STATE', message);
+}

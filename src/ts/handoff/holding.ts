@@ -1,0 +1,120 @@
+// Holding: the holder's control socket. One transaction at a time has the lease; others are told who.
+import type { FdpassError } from '../base/errors';
+import type { Fd } from '../fd/fd';
+import type { UnixSeqpacket } from '../sockets/seqpacket';
+import type { UnixSeqpacketServer } from '../sockets/seqpacket-server';
+import type { Busy, ManifestEntry } from './payloads';
+import type { ProcessSeam } from './process';
+import type { Receipt } from './receipt';
+import type { HandoffTimeouts } from './timeouts';
+import { Transaction } from './transaction';
+import { requireTrusted } from './trust';
+
+/** Connections that have not said HELLO yet. More than this is an attack or a mistake. */
+const MAX_STRANGERS = 16;
+
+export interface HoldingHooks {
+  seam: ProcessSeam;
+  timeouts: HandoffTimeouts;
+  generation: number;
+  allow: readonly number[];
+  /** False until ready(): there is nothing to hand over yet. */
+  isReady(): boolean;
+  manifest(): ManifestEntry[];
+  lend(name: string): Fd;
+  stopAccepting(): void;
+  superseded(receipt: Receipt, transaction: Transaction): void;
+  /** An upgrade did not happen. */
+  aborted(error: FdpassError): void;
+}
+
+/** Who may hand over right now. Freed with its connection, however that ends. */
+interface Lease {
+  txn: string;
+  pid: number;
+  since: number;
+  transaction: Transaction | undefined;
+}
+
+export class Holding {
+  readonly #hooks: HoldingHooks;
+  readonly #server: UnixSeqpacketServer;
+  readonly #strangers = new Set<Transaction>();
+  readonly #started: number;
+  #lease: Lease | undefined;
+
+  /** Takes the server over. */
+  constructor(server: UnixSeqpacketServer, hooks: HoldingHooks) {
+    this.#hooks = hooks;
+    this.#server = server.unref();
+    this.#started = hooks.seam.now();
+    server.on('connection', (socket: UnixSeqpacket) => this.#onConnection(socket));
+    // EMFILE: an upgrade must wait, the service goes on.
+    server.on('error', (error: FdpassError) => hooks.aborted(error));
+  }
+
+  /** Why no upgrade may begin now. */
+  busy(): Busy | undefined {
+    const { seam, isReady } = this.#hooks;
+    if (this.#lease !== undefined) {
+      const { pid, since, transaction } = this.#lease;
+      return { pid, ageMs: seam.now() - since, state: transaction?.state ?? 'starting' };
+    }
+    if (isReady()) return undefined;
+    return { pid: seam.pid, ageMs: seam.now() - this.#started, state: 'not ready itself' };
+  }
+
+  /** Keeps the lease for a successor that is being started. @returns frees it */
+  reserve(txn: string, pid: number): (reason: string) => void {
+    const lease: Lease = { txn, pid, since: this.#hooks.seam.now(), transaction: undefined };
+    this.#lease = lease;
+    return (reason) => {
+      lease.transaction?.abort(reason);
+      if (this.#lease === lease) this.#lease = undefined;
+    };
+  }
+
+  /** Aborts what is going on and gives the address up. With a successor in place its file stays. */
+  async close(reason: string): Promise<void> {
+    for (const stranger of this.#strangers) stranger.abort(reason);
+    this.#lease?.transaction?.abort(reason);
+    await this.#server.close();
+  }
+
+  #onConnection(socket: UnixSeqpacket): void {
+    try {
+      requireTrusted(socket, this.#hooks.allow);
+    } catch (error) {
+      void socket.close();
+      this.#hooks.aborted(error as FdpassError);
+      return;
+    }
+    if (this.#strangers.size >= MAX_STRANGERS) {
+      void socket.close();
+      return;
+    }
+    socket.unref();
+    const { pid } = socket.peerCredentials;
+    const transaction: Transaction = new Transaction(socket, {
+      ...this.#hooks,
+      successorPid: pid,
+      listeners: () => this.#hooks.manifest(),
+      busy: (txn) => {
+        const reserved = this.#lease?.txn === txn && this.#lease.transaction === undefined;
+        return reserved ? undefined : this.busy();
+      },
+      leased: (txn) => {
+        this.#strangers.delete(transaction);
+        const since = this.#lease?.since ?? this.#hooks.seam.now();
+        this.#lease = { txn, pid, since, transaction };
+      },
+      failed: (error) => {
+        this.#strangers.delete(transaction);
+        if (this.#lease?.transaction !== transaction) return;
+        this.#lease = undefined;
+        this.#hooks.aborted(error);
+      },
+    });
+    this.#strangers.add(transaction);
+  }
+}

@@ -1,0 +1,105 @@
+// The process seam: everything of the outside world that a handoff uses besides its sockets. Tests replace it.
+import { spawn } from 'node:child_process';
+import type net from 'node:net';
+import { Fd } from '../fd/fd';
+
+export interface SpawnSpec {
+  command: string;
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** The command could not be started at all. */
+  error?: Error;
+}
+
+/** A successor that this process has started. */
+export interface SpawnedProcess {
+  readonly pid: number | undefined;
+  /** Resolves, never rejects, when it has ended and its stderr has been read. */
+  readonly exited: Promise<Exit>;
+  /** The end of what it wrote to stderr while it booted. */
+  stderrTail(): string;
+  kill(): void;
+  /** It has taken over: it must not keep this process alive any longer. */
+  release(): void;
+}
+
+export interface ProcessSeam {
+  readonly pid: number;
+  readonly env: NodeJS.ProcessEnv;
+  /** How to start this very program once more. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Milliseconds of a clock that only goes forward. */
+  now(): number;
+  /** Milliseconds since this process was started. */
+  uptimeMs(): number;
+  /** An unref'd timer. The result cancels it. */
+  setTimer(ms: number, callback: () => void): () => void;
+  spawn(spec: SpawnSpec): SpawnedProcess;
+  exit(code: number): void;
+}
+
+/** What is kept of a successor's stderr for the error. */
+const STDERR_TAIL_BYTES = 8 * 1024;
+
+export const systemProcess: ProcessSeam = {
+  pid: process.pid,
+  env: process.env,
+  command: process.execPath,
+  get args() {
+    return [...process.execArgv, ...process.argv.slice(1)];
+  },
+  now: () => performance.now(),
+  uptimeMs: () => process.uptime() * 1000,
+  setTimer(ms, callback) {
+    const timer = setTimeout(callback, ms).unref();
+    return () => clearTimeout(timer);
+  },
+  spawn: spawnSuccessor,
+  exit: (code) => process.exit(code),
+};
+
+/** Set for a successor: where its real stderr waits, as "number:inode". See takeStderr(). */
+export const STDERR_VARIABLE = 'FDPASS_STDERR';
+/** Set for a successor: the transaction that it was started for. */
+export const TXN_VARIABLE = 'FDPASS_TXN';
+
+const REAL_STDERR = 3;
+
+// While it boots, the successor's stderr comes through this process, which passes it on and keeps the
+// tail. A pipe to a process that is about to exit is no stderr to live with, so the real one goes along
+// as descriptor 3 and the successor puts it in place when it takes over.
+function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
+  const inode = Fd.dup(2);
+  const marker = `${REAL_STDERR}:${inode.describe().inode}`;
+  inode.close();
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'inherit', 'pipe', 2],
+    env: { ...env, [STDERR_VARIABLE]: marker },
+  });
+  let tail = Buffer.alloc(0);
+  const stderr = child.stderr as net.Socket; // a pipe of spawn() is one
+  stderr.on('data', (chunk: Buffer) => {
+    process.stderr.write(chunk);
+    tail = Buffer.concat([tail, chunk]).subarray(-STDERR_TAIL_BYTES);
+  });
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('error', (error) => resolve({ code: null, signal: null, error }));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  return {
+    pid: child.pid,
+    exited,
+    stderrTail: () => tail.toString(),
+    kill: () => void child.kill('SIGKILL'),
+    release() {
+      child.unref();
+      stderr.unref();
+    },
+  };
+}

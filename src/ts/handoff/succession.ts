@@ -1,0 +1,154 @@
+// Succession: drives the successor's machine over the connection to the holder.
+import { FdpassError } from '../base/errors';
+import type { Fd } from '../fd/fd';
+import type { UnixSeqpacket } from '../sockets/seqpacket';
+import { ControlChannel } from './channel';
+import type { Frame } from './frame';
+import { type Offer, readNames } from './payloads';
+import type { ProcessSeam } from './process';
+import type { Registry } from './registry';
+import {
+  SUCCESSOR_START,
+  type SuccessorCommand,
+  type SuccessorEvent,
+  type SuccessorState,
+  stepSuccessor,
+} from './successor';
+import type { HandoffTimeouts } from './timeouts';
+
+export interface SuccessionHooks {
+  seam: ProcessSeam;
+  timeouts: HandoffTimeouts;
+  registry: Registry;
+  /** Starts accepting on every listener. */
+  accept(): Promise<void>;
+  /** The lease is ours. */
+  own(): void;
+  /** Give up what was inherited; the predecessor serves on. */
+  fail(error: FdpassError): void;
+}
+
+export class Succession {
+  readonly #hooks: SuccessionHooks;
+  readonly #channel: ControlChannel;
+  #state: SuccessorState = SUCCESSOR_START;
+  #offer: Offer | undefined;
+  #received = 0;
+  #failure: FdpassError | undefined;
+  #cancelDeadline: () => void = () => {};
+  /** Who waits for the next milestone: the inheritance, then the takeover. */
+  #waiting: { resolve(): void; reject(error: Error): void } | undefined;
+
+  /** Takes the socket over. */
+  constructor(socket: UnixSeqpacket, txn: string, hooks: SuccessionHooks) {
+    this.#hooks = hooks;
+    this.#channel = new ControlChannel(socket, txn, {
+      onFrame: (frame, fds) => this.#onFrame(frame, fds),
+      onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
+      onEnd: () => this.#dispatch({ type: 'end' }),
+    });
+  }
+
+  /**
+   * Resolves when every listener of the holder is in the registry.
+   * @throws ERR_HANDOFF_BUSY, ERR_HANDOFF_HOLDER_GONE, ERR_HANDOFF_VERSION, ERR_HANDOFF_PROTOCOL, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_ABORTED
+   */
+  async inherit(): Promise<Offer> {
+    await this.#milestone({ type: 'start' });
+    return this.#offer as Offer;
+  }
+
+  /** Resolves when this process serves alone. @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL */
+  ready(): Promise<void> {
+    return this.#milestone({ type: 'ready' });
+  }
+
+  giveUp(reason: string): void {
+    this.#dispatch({ type: 'giveUp', reason });
+  }
+
+  #milestone(event: SuccessorEvent): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#waiting = { resolve, reject };
+      this.#dispatch(event);
+    });
+  }
+
+  #onFrame(frame: Frame, fds: Fd[]): void {
+    if (frame.type === 'FDS') {
+      try {
+        this.#adopt(readNames(frame.payload), fds);
+      } catch (error) {
+        this.#dispatch({ type: 'garbage', reason: (error as Error).message });
+        return;
+      } finally {
+        // What the registry has taken is its own; the rest is nobody's.
+        for (const fd of fds) fd.close();
+      }
+    }
+    this.#dispatch({ type: 'frame', frame });
+  }
+
+  #adopt(names: string[], fds: Fd[]): void {
+    if (this.#state.name !== 'fds') throw new Error('descriptors came that nobody awaits');
+    const entries = this.#state.listeners.slice(this.#received, this.#received + names.length);
+    if (entries.length !== fds.length || names.length !== fds.length) {
+      throw new Error(`${fds.length} descriptors came for ${names.length} listeners`);
+    }
+    for (const entry of entries) this.#hooks.registry.inherit(entry, fds.shift() as Fd);
+    this.#received += names.length;
+  }
+
+  #dispatch(event: SuccessorEvent): void {
+    const facts = { uptimeMs: this.#hooks.seam.uptimeMs, timeouts: this.#hooks.timeouts };
+    const step = stepSuccessor(this.#state, event, facts);
+    this.#state = step.state;
+    for (const command of step.commands) this.#run(command);
+  }
+
+  #run(command: SuccessorCommand): void {
+    switch (command.do) {
+      case 'send':
+        this.#channel.send(command.type, command.payload);
+        break;
+      case 'deadline':
+        this.#cancelDeadline();
+        if (command.ms !== undefined) {
+          this.#cancelDeadline = this.#hooks.seam.setTimer(command.ms, () =>
+            this.#dispatch({ type: 'timeout' }),
+          );
+        }
+        break;
+      case 'offered':
+        this.#offer = command.offer;
+        break;
+      case 'inherited':
+        this.#waiting?.resolve();
+        break;
+      case 'accept':
+        this.#hooks.accept().then(
+          () => this.#dispatch({ type: 'accepting' }),
+          (error: Error) => this.#dispatch({ type: 'giveUp', reason: error.message }),
+        );
+        break;
+      case 'own':
+        this.#channel.unref();
+        this.#hooks.own();
+        this.#waiting?.resolve();
+        break;
+      case 'fail': {
+        this.#failure = Object.assign(new FdpassError(command.code, command.reason), command.busy);
+        this.#hooks.fail(this.#failure);
+        this.#waiting?.reject(this.#failure);
+        break;
+      }
+      case 'close':
+        this.#channel.close();
+        break;
+    }
+  }
+}

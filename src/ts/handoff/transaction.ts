@@ -1,0 +1,135 @@
+// Transaction: drives the holder's machine over the connection of one successor.
+import { FdpassError } from '../base/errors';
+import type { Fd } from '../fd/fd';
+import type { UnixSeqpacket } from '../sockets/seqpacket';
+import { ControlChannel } from './channel';
+import type { DrainCount } from './connections';
+import {
+  HOLDER_START,
+  type HolderCommand,
+  type HolderEvent,
+  type HolderFacts,
+  type HolderState,
+  stepHolder,
+} from './holder';
+import type { Busy, ManifestEntry } from './payloads';
+import type { ProcessSeam } from './process';
+import type { Receipt } from './receipt';
+import type { HandoffTimeouts } from './timeouts';
+
+export interface TransactionHooks {
+  seam: ProcessSeam;
+  timeouts: HandoffTimeouts;
+  generation: number;
+  successorPid: number;
+  /** Asked once, at the first frame. */
+  listeners(): ManifestEntry[];
+  lend(name: string): Fd;
+  busy(txn: string): Busy | undefined;
+  leased(txn: string): void;
+  stopAccepting(): void;
+  superseded(receipt: Receipt, transaction: Transaction): void;
+  failed(error: FdpassError): void;
+}
+
+export class Transaction {
+  readonly #hooks: TransactionHooks;
+  readonly #channel: ControlChannel;
+  readonly #connectedAt: number;
+  #facts: HolderFacts | undefined;
+  #state: HolderState = HOLDER_START;
+  #cancelDeadline: () => void = () => {};
+  /** When the successor's process was started, on our clock. */
+  #startedAt = 0;
+  #readyAt = 0;
+  #stoppedAt = 0;
+
+  /** Takes the socket over. */
+  constructor(socket: UnixSeqpacket, hooks: TransactionHooks) {
+    this.#hooks = hooks;
+    this.#connectedAt = hooks.seam.now();
+    this.#channel = new ControlChannel(socket, undefined, {
+      onFrame: (frame) => this.#dispatch({ type: 'frame', frame }),
+      onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
+      onEnd: () => this.#dispatch({ type: 'end' }),
+    });
+    this.#dispatch({ type: 'start' });
+  }
+
+  get state(): string {
+    return this.#state.name;
+  }
+
+  /** Calls it off; does nothing once the successor has taken over. */
+  abort(reason: string): void {
+    this.#dispatch({ type: 'abort', reason });
+  }
+
+  drained({ closed, forced }: DrainCount): void {
+    this.#dispatch({ type: 'drained', closed, forced });
+  }
+
+  #dispatch(event: HolderEvent): void {
+    const step = stepHolder(this.#state, event, this.#readFacts());
+    this.#state = step.state;
+    for (const command of step.commands) this.#run(command);
+  }
+
+  // The manifest is that of the moment: a listener that comes later is not part of this transaction.
+  #readFacts(): HolderFacts {
+    const { seam, generation, timeouts, busy, listeners } = this.#hooks;
+    this.#facts ??= { pid: seam.pid, generation, timeouts, busy, listeners: listeners() };
+    return this.#facts;
+  }
+
+  #run(command: HolderCommand): void {
+    const { seam } = this.#hooks;
+    switch (command.do) {
+      case 'send':
+        this.#channel.send(
+          command.type,
+          command.payload,
+          command.fds?.map((name) => this.#hooks.lend(name)),
+        );
+        break;
+      case 'deadline':
+        this.#cancelDeadline();
+        if (command.ms !== undefined) {
+          this.#cancelDeadline = seam.setTimer(command.ms, () => this.#dispatch({ type: 'timeout' }));
+        }
+        break;
+      case 'lease':
+        this.#startedAt = seam.now() - command.hello.uptimeMs;
+        this.#hooks.leased(command.txn);
+        break;
+      case 'ready':
+        this.#readyAt = seam.now();
+        break;
+      case 'stopAccepting':
+        this.#hooks.stopAccepting();
+        this.#stoppedAt = seam.now();
+        break;
+      case 'supersede':
+        this.#hooks.superseded(this.#receipt(), this);
+        break;
+      case 'fail':
+        this.#hooks.failed(new FdpassError(command.code, command.reason));
+        break;
+      case 'close':
+        this.#channel.close();
+        break;
+    }
+  }
+
+  #receipt(): Receipt {
+    const { seam, generation, successorPid } = this.#hooks;
+    return {
+      pid: successorPid,
+      generation: generation + 1,
+      predecessor: { pid: seam.pid, generation },
+      startToReadyMs: this.#readyAt - this.#startedAt,
+      connectToReadyMs: this.#readyAt - this.#connectedAt,
+      readyToStoppedMs: this.#stoppedAt - this.#readyAt,
+    };
+  }
+}

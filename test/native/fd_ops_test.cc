@@ -1,0 +1,113 @@
+// Tests of core/fd_ops.h.
+#include "core/fd_ops.h"
+
+#include <sys/wait.h>
+
+#include "check.h"
+#include "pipe.h"
+#include "temp_dir.h"
+
+using fdpass::BorrowedFd;
+using fdpass::Duplicate;
+using fdpass::LockFile;
+using fdpass::UniqueFd;
+
+namespace {
+
+// Runs `body` in a forked process and gives its exit status.
+template <typename Body>
+int InChild(Body body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body());
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+mode_t ModeOf(int fd) {
+  struct stat status {};
+  ::fstat(fd, &status);
+  return status.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST("a duplicate refers to the same thing and closes on exec") {
+  const Pipe pipe;
+  const auto copy = MUST(Duplicate(pipe.reader.borrow()));
+  CHECK_EQ(InodeOf(copy.get()), InodeOf(pipe.reader.get()));
+  CHECK(copy.get() != pipe.reader.get());
+  CHECK(IsCloseOnExec(copy.get()));
+}
+
+TEST("a duplicate does not take the place of a closed stdin") {
+  const Pipe pipe;
+  const UniqueFd saved(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+  ::close(0);
+  const auto copy = MUST(Duplicate(pipe.reader.borrow()));
+  CHECK(copy.get() >= 3);
+  if (saved.valid()) ::dup2(saved.get(), 0);
+}
+
+TEST("duplicating what is not open fails") {
+  CHECK_FAILS(Duplicate(BorrowedFd(-1)), EBADF, "fcntl");
+}
+
+TEST("a redirected descriptor survives exec and what it was is closed") {
+  Pipe from;
+  Pipe to;
+  MUST(fdpass::Redirect(from.reader.borrow(), to.writer.borrow()));
+  CHECK_EQ(InodeOf(to.writer.get()), InodeOf(from.reader.get()));
+  CHECK(!IsCloseOnExec(to.writer.get()));
+  CHECK(to.HasNoWriter());
+}
+
+TEST("a descriptor redirected to itself survives exec") {
+  const Pipe pipe;
+  MUST(fdpass::Redirect(pipe.reader.borrow(), pipe.reader.borrow()));
+  CHECK(!IsCloseOnExec(pipe.reader.get()));
+}
+
+TEST("redirecting what is not open fails") {
+  const Pipe pipe;
+  CHECK_FAILS(fdpass::Redirect(BorrowedFd(-1), pipe.reader.borrow()), EBADF, "dup2");
+  CHECK_FAILS(fdpass::Redirect(BorrowedFd(-1), BorrowedFd(-1)), EBADF, "dup2");
+}
+
+TEST("a file takes the mode set through its descriptor") {
+  const TempDir folder;
+  const auto file = MUST(LockFile(folder.path("file").c_str()));
+  MUST(fdpass::SetMode(file.borrow(), 0640));
+  CHECK_EQ(ModeOf(file.get()), 0640u);
+  CHECK_FAILS(fdpass::SetMode(BorrowedFd(-1), 0640), EBADF, "fchmod");
+}
+
+TEST("a lock file is made for its owner only and closes on exec") {
+  const TempDir folder;
+  const auto file = MUST(LockFile(folder.path("lock").c_str()));
+  CHECK_EQ(ModeOf(file.get()), 0600u);
+  CHECK(IsCloseOnExec(file.get()));
+}
+
+TEST("a lock is busy for another process as long as it is held") {
+  const TempDir folder;
+  const std::string path = folder.path("lock");
+  const auto try_it = [&] { return LockFile(path.c_str()).error().code; };
+  auto held = MUST(LockFile(path.c_str()));
+  CHECK_EQ(InChild(try_it), EWOULDBLOCK);
+  CHECK_FAILS(LockFile(path.c_str()), EWOULDBLOCK, "flock");
+  held.reset();
+  CHECK_EQ(InChild(try_it), 0);
+}
+
+TEST("a symbolic link in the place of a lock file is refused") {
+  const TempDir folder;
+  CHECK_EQ(::symlink(folder.path("target").c_str(), folder.path("lock").c_str()), 0);
+  CHECK_FAILS(LockFile(folder.path("lock").c_str()), ELOOP, "open");
+  CHECK(!std::filesystem::exists(folder.path("target")));
+}
+
+TEST("a lock file in a folder that is not there fails") {
+  const TempDir folder;
+  CHECK_FAILS(LockFile(folder.path("none/lock").c_str()), ENOENT, "open");
+}

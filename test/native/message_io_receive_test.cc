@@ -1,0 +1,109 @@
+// Tests of the receiving half of core/message_io.h: sizes, names, the end. Descriptors and
+// credentials have their own file.
+#include <fcntl.h>
+
+#include "addresses.h"
+#include "core/socket_ops.h"
+#include "mailbox.h"
+
+using fdpass::OpenPair;
+using fdpass::UniqueFd;
+
+namespace {
+
+constexpr fdpass::Inbox::Options kWithEnd{4, 0, false, true};
+
+}  // namespace
+
+TEST("a message larger than its slot tells its real size") {
+  for (const int type : {SOCK_DGRAM, SOCK_SEQPACKET}) {
+    const auto pair = MUST(OpenPair(type));
+    MUST(SendText(pair.first, std::string(100, 'x')));
+    MUST(SendText(pair.first, "next"));
+    Mailbox mailbox(2, 10);
+    CHECK_EQ(MUST(mailbox.Receive(pair.second, {2})), 2u);
+    CHECK_EQ(mailbox.message(0).size, 10u);
+    CHECK_EQ(mailbox.message(0).real_size, 100u);
+    CHECK_EQ(mailbox.text(0), std::string(10, 'x'));
+    CHECK_EQ(mailbox.text(1), "next");
+    CHECK_EQ(mailbox.message(1).real_size, 4u);
+  }
+}
+
+TEST("a message that fills its slot exactly is whole") {
+  const auto pair = MUST(OpenPair(SOCK_DGRAM));
+  MUST(SendText(pair.first, "0123456789"));
+  Mailbox mailbox(1, 10);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second)), 1u);
+  CHECK_EQ(mailbox.message().size, 10u);
+  CHECK_EQ(mailbox.message().real_size, 10u);
+}
+
+TEST("no more messages than asked for are taken off the queue") {
+  const auto pair = MUST(OpenPair(SOCK_DGRAM));
+  for (const char* text : {"a", "b", "c"}) MUST(SendText(pair.first, text));
+  Mailbox mailbox(4);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {2})), 2u);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {2})), 1u);
+  CHECK_EQ(mailbox.text(), "c");
+}
+
+TEST("an empty queue is EAGAIN, also on a blocking socket") {
+  const auto pair = MUST(OpenPair(SOCK_DGRAM));
+  ::fcntl(pair.first.get(), F_SETFL, 0);
+  CHECK_FAILS(Mailbox().Receive(pair.first), EAGAIN, "recvmmsg");
+  CHECK_FAILS(Mailbox().Receive(UniqueFd()), EBADF, "recvmmsg");
+}
+
+TEST("a sender without a name is unnamed, also after one with a name") {
+  const TempDir folder;
+  const auto to = MUST(FromText(folder.path("to")));
+  const auto receiver = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  const auto named = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  const auto unnamed = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  MUST(fdpass::Bind(receiver.borrow(), to));
+  const std::string path = BindToPathOf108Bytes(named.borrow(), folder);
+  MUST(SendText(named, "a", &to));
+  MUST(SendText(unnamed, "b", &to));
+  Mailbox mailbox;
+  MUST(mailbox.Receive(receiver));
+  CHECK_EQ(TextOf(mailbox.message().from), path);
+  MUST(mailbox.Receive(receiver));
+  CHECK_EQ(mailbox.message().from.kind(), fdpass::UnixAddress::Kind::kUnnamed);
+}
+
+TEST("an empty packet is a message and the end is not") {
+  auto pair = MUST(OpenPair(SOCK_SEQPACKET));
+  MUST(fdpass::EnableEndDetection(pair.second.borrow()));
+  MUST(SendText(pair.first, ""));
+  MUST(SendText(pair.first, "x"));
+  Mailbox mailbox(4);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, kWithEnd)), 2u);
+  CHECK(!mailbox.ended());
+  CHECK_EQ(mailbox.message(0).size, 0u);
+  CHECK_EQ(mailbox.text(1), "x");
+  MUST(SendText(pair.first, ""));
+  pair.first.reset();
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, kWithEnd)), 1u);
+  CHECK(mailbox.ended());
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, kWithEnd)), 0u);
+  CHECK(mailbox.ended());
+}
+
+TEST("a peer that shut down for writing has ended") {
+  const auto pair = MUST(OpenPair(SOCK_SEQPACKET));
+  MUST(fdpass::EnableEndDetection(pair.second.borrow()));
+  MUST(fdpass::Shutdown(pair.first.borrow(), SHUT_WR));
+  Mailbox mailbox;
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, 0, false, true})), 0u);
+  CHECK(mailbox.ended());
+}
+
+TEST("an empty datagram is a message") {
+  const auto pair = MUST(OpenPair(SOCK_DGRAM));
+  MUST(SendText(pair.first, ""));
+  Mailbox mailbox;
+  CHECK_EQ(MUST(mailbox.Receive(pair.second)), 1u);
+  CHECK_EQ(mailbox.message().real_size, 0u);
+  CHECK(!mailbox.ended());
+}
