@@ -65,7 +65,6 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
   /** Resolves when a successor has taken over and all connections have ended: time to close the rest. */
   readonly superseded: Promise<Receipt>;
 
-  readonly #address: UnixAddress;
   readonly #allow: readonly number[];
   readonly #timeouts: HandoffTimeouts;
   readonly #seam: ProcessSeam;
@@ -130,7 +129,6 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     this.name = settings.name;
     this.generation = (offer?.generation ?? 0) + 1;
     this.predecessor = offer === undefined ? undefined : { pid: offer.pid, generation: offer.generation };
-    this.#address = settings.address;
     this.#allow = settings.allow;
     this.#timeouts = settings.timeouts;
     this.#seam = settings.seam;
@@ -257,7 +255,10 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
       isReady: () => this.#state === 'serving',
       manifest: () => this.#registry.manifest(this.#control as Fd),
       lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
-      stopAccepting: () => this.#registry.stopAccepting({ unlink: false }),
+      stopAccepting: () => {
+        this.#holding?.handOver();
+        this.#registry.stopAccepting({ unlink: false });
+      },
       superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
       aborted: (error) => {
         this.#upgrade?.reject(error);
@@ -269,17 +270,12 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
   // Every listener accepts and the predecessor, if there was one, is out of the way.
   #own(): void {
     this.#state = 'serving';
+    const control = this.#registry.takeControl();
+    if (control !== undefined) {
+      this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }));
+    }
     this.#registry.own();
     this.#restoreStderr();
-    const control = this.#takeControl();
-    if (control !== undefined) this.#hold(control);
-  }
-
-  #takeControl(): UnixSeqpacketServer | undefined {
-    const fd = this.#registry.takeControl();
-    return fd === undefined
-      ? undefined
-      : UnixSeqpacketServer.adopt(fd, { ...CONTROL_OPTIONS, holdName: true });
   }
 
   // The predecessor serves on: nothing of its may stay open here.

@@ -19,7 +19,8 @@ import type { HandoffTimeouts } from './timeouts';
 export interface HolderFacts {
   pid: number;
   generation: number;
-  listeners: ManifestEntry[];
+  /** Asked once: a listener that comes later is not part of the transaction. */
+  listeners: () => ManifestEntry[];
   timeouts: HandoffTimeouts;
   /** Who has the lease, if it is not this transaction's. */
   busy: (txn: string) => Busy | undefined;
@@ -27,8 +28,9 @@ export interface HolderFacts {
 
 export type HolderState =
   | { name: 'hello' }
-  | { name: 'offer' | 'warm' | 'commit' | 'draining' | 'ended' }
-  | { name: 'fds'; sent: number };
+  | { name: 'offer'; listeners: ManifestEntry[] }
+  | { name: 'fds'; listeners: ManifestEntry[]; sent: number }
+  | { name: 'warm' | 'commit' | 'draining' | 'ended' };
 
 export type HolderEvent =
   | { type: 'start' }
@@ -100,10 +102,10 @@ function onFrame(state: HolderState, frame: Frame, facts: HolderFacts): HolderSt
   const { type, payload } = frame;
   if (type === 'NAK') return fail('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
   if (state.name === 'hello' && type === 'HELLO') return onHello(frame.txn, readHello(payload), facts);
-  if (state.name === 'offer' && type === 'WANT') return sendNext(0, facts);
+  if (state.name === 'offer' && type === 'WANT') return sendNext(state.listeners, 0, facts);
   if (state.name === 'fds' && type === 'ADOPTED') {
     if (readCount(payload) !== state.sent) throw protocolError('the successor has not adopted what was sent');
-    return sendNext(state.sent, facts);
+    return sendNext(state.listeners, state.sent, facts);
   }
   if (state.name === 'warm' && type === 'READY') {
     return {
@@ -134,9 +136,10 @@ function onHello(txn: string, hello: Hello, facts: HolderFacts): HolderStep {
   const busy = facts.busy(txn);
   if (busy !== undefined)
     return end('ERR_HANDOFF_BUSY', `process ${busy.pid} is first`, send('BUSY', { ...busy }));
-  const { pid, generation, listeners } = facts;
+  const { pid, generation } = facts;
+  const listeners = facts.listeners();
   return {
-    state: { name: 'offer' },
+    state: { name: 'offer', listeners },
     commands: [
       { do: 'lease', txn, hello },
       send('OFFER', { version, pid, generation, listeners }),
@@ -145,13 +148,13 @@ function onHello(txn: string, hello: Hello, facts: HolderFacts): HolderStep {
   };
 }
 
-function sendNext(sent: number, facts: HolderFacts): HolderStep {
-  const names = facts.listeners.slice(sent, sent + MAX_FDS_PER_FRAME).map((entry) => entry.name);
+function sendNext(listeners: ManifestEntry[], sent: number, facts: HolderFacts): HolderStep {
+  const names = listeners.slice(sent, sent + MAX_FDS_PER_FRAME).map((entry) => entry.name);
   if (names.length === 0) {
     return { state: { name: 'warm' }, commands: [{ do: 'deadline', ms: facts.timeouts.warm }] };
   }
   return {
-    state: { name: 'fds', sent: sent + names.length },
+    state: { name: 'fds', listeners, sent: sent + names.length },
     commands: [
       { ...send('FDS', { names }), fds: names },
       { do: 'deadline', ms: facts.timeouts.fds },

@@ -74,11 +74,17 @@ export class Holding {
     };
   }
 
-  /** Aborts what is going on and gives the address up. With a successor in place its file stays. */
+  /** Aborts what is going on and gives the address up. */
   async close(reason: string): Promise<void> {
     for (const stranger of this.#strangers) stranger.abort(reason);
     this.#lease?.transaction?.abort(reason);
     await this.#server.close();
+  }
+
+  /** Leaves the address to the successor. Whoever has just connected sees an end, tries again and meets it. */
+  handOver(): void {
+    for (const stranger of this.#strangers) stranger.drop();
+    void this.#server.close({ unlink: false });
   }
 
   #onConnection(socket: UnixSeqpacket): void {
@@ -98,7 +104,7 @@ export class Holding {
     const transaction: Transaction = new Transaction(socket, {
       ...this.#hooks,
       successorPid: pid,
-      listeners: () => this.#hooks.manifest(),
+      listeners: this.#hooks.manifest,
       busy: (txn) => {
         const reserved = this.#lease?.txn === txn && this.#lease.transaction === undefined;
         return reserved ? undefined : this.busy();

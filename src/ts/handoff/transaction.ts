@@ -22,7 +22,6 @@ export interface TransactionHooks {
   timeouts: HandoffTimeouts;
   generation: number;
   successorPid: number;
-  /** Asked once, at the first frame. */
   listeners(): ManifestEntry[];
   lend(name: string): Fd;
   busy(txn: string): Busy | undefined;
@@ -36,7 +35,7 @@ export class Transaction {
   readonly #hooks: TransactionHooks;
   readonly #channel: ControlChannel;
   readonly #connectedAt: number;
-  #facts: HolderFacts | undefined;
+  readonly #facts: HolderFacts;
   #state: HolderState = HOLDER_START;
   #cancelDeadline: () => void = () => {};
   /** When the successor's process was started, on our clock. */
@@ -48,6 +47,8 @@ export class Transaction {
   constructor(socket: UnixSeqpacket, hooks: TransactionHooks) {
     this.#hooks = hooks;
     this.#connectedAt = hooks.seam.now();
+    const { generation, timeouts, busy, listeners } = hooks;
+    this.#facts = { pid: hooks.seam.pid, generation, timeouts, busy, listeners };
     this.#channel = new ControlChannel(socket, undefined, {
       onFrame: (frame) => this.#dispatch({ type: 'frame', frame }),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
@@ -65,21 +66,20 @@ export class Transaction {
     this.#dispatch({ type: 'abort', reason });
   }
 
+  /** Ends it without a word: to the other side this process is gone. */
+  drop(): void {
+    this.#cancelDeadline();
+    this.#channel.close();
+  }
+
   drained({ closed, forced }: DrainCount): void {
     this.#dispatch({ type: 'drained', closed, forced });
   }
 
   #dispatch(event: HolderEvent): void {
-    const step = stepHolder(this.#state, event, this.#readFacts());
+    const step = stepHolder(this.#state, event, this.#facts);
     this.#state = step.state;
     for (const command of step.commands) this.#run(command);
-  }
-
-  // The manifest is that of the moment: a listener that comes later is not part of this transaction.
-  #readFacts(): HolderFacts {
-    const { seam, generation, timeouts, busy, listeners } = this.#hooks;
-    this.#facts ??= { pid: seam.pid, generation, timeouts, busy, listeners: listeners() };
-    return this.#facts;
   }
 
   #run(command: HolderCommand): void {

@@ -105,15 +105,18 @@ export class UnixSeqpacketServer extends EventEmitter {
     return this.#setRef(false);
   }
 
-  /** Stops accepting and removes the file that it made. Connections live on. Idempotent. */
-  async close(): Promise<void> {
+  /**
+   * Stops accepting. Connections live on. Idempotent.
+   * @param options.unlink false leaves the file to whoever listens on the socket now. Default true.
+   */
+  async close(options: { unlink?: boolean } = {}): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#pause);
     const listener = this.#listener;
     this.#listener = undefined;
     listener?.readiness.close();
-    listener?.name.unlink();
+    if (options.unlink !== false) listener?.name.unlink();
     listener?.fd.close();
     await new Promise<void>((resolve) => process.nextTick(resolve));
     this.emit('close');
