@@ -1,7 +1,7 @@
 // adopt*(): an owned descriptor becomes the object of Node that fits it.
 import cluster from 'node:cluster';
 import dgram from 'node:dgram';
-import { type EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import net from 'node:net';
 import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
@@ -19,7 +19,7 @@ function giveDuplicate<T>(fd: Fd, give: (fd: number) => T): T {
   return result;
 }
 
-async function untilListening(socket: EventEmitter, fd: Fd, give: (fd: number) => void): Promise<void> {
+async function untilListening(socket: dgram.Socket, fd: Fd, give: (fd: number) => void): Promise<void> {
   const abandon = new AbortController();
   const listening = once(socket, 'listening', { signal: abandon.signal });
   try {
@@ -38,7 +38,7 @@ export interface AdoptServerOptions {
 }
 
 /**
- * Makes `server` accept on a listening stream socket, TCP or unix. Resolves once it listens.
+ * Makes `server` accept on a listening stream socket, TCP or unix. Resolves once it accepts.
  * Consumes `fd` when it resolves; on rejection the caller still owns it.
  * @throws ERR_FDPASS_WRONG_KIND for anything but a listening stream socket
  */
@@ -57,7 +57,9 @@ export async function adoptServer<S extends net.Server>(
     );
   }
   // { fd, backlog } ignores the backlog; as a second argument it counts (net.Server.listen, Node 20 to 26).
-  await untilListening(server, fd, (duplicate) => server.listen({ fd: duplicate }, backlog));
+  giveDuplicate(fd, (duplicate) => server.listen({ fd: duplicate }, backlog));
+  // It accepts from here; 'listening' says so a tick later, or 'error' that it does not.
+  if (!server.listening) await once(server, 'listening');
   fd.close();
   return server;
 }

@@ -270,6 +270,7 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
   // Every listener accepts and the predecessor, if there was one, is out of the way.
   #own(): void {
     this.#state = 'serving';
+    this.#succession = undefined; // nothing left to give up
     const control = this.#registry.takeControl();
     if (control !== undefined) {
       this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }));

@@ -1,0 +1,70 @@
+// The shapes of errors: system failures, misuse, our own.
+import assert from 'node:assert/strict';
+import { constants } from 'node:os';
+import test from 'node:test';
+import {
+  FdpassError,
+  hasCode,
+  invalidArgType,
+  outOfRange,
+  systemError,
+  withAddress,
+} from '#fdpass/base/errors';
+
+test('a system failure has the fields of node:net', () => {
+  const error = systemError(-constants.errno.ECONNREFUSED, 'connect', '@name');
+  assert.equal(error.message, 'connect ECONNREFUSED @name');
+  assert.deepEqual(
+    { ...error },
+    {
+      errno: -constants.errno.ECONNREFUSED,
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+      address: '@name',
+    },
+  );
+});
+
+test('a system failure without an address has no such field', () => {
+  const error = systemError(-constants.errno.EPIPE, 'sendmsg');
+  assert.equal(error.message, 'sendmsg EPIPE');
+  assert.equal('address' in error, false);
+});
+
+test('an address is added to what was thrown, to the same object', () => {
+  const error = systemError(-constants.errno.ENOENT, 'bind');
+  assert.equal(withAddress(error, '/a'), error);
+  assert.equal(error.message, 'bind ENOENT /a');
+  assert.equal(error.address, '/a');
+});
+
+test('our own errors carry name, code and cause', () => {
+  const cause = new Error('inner');
+  const error = new FdpassError('ERR_FDPASS_CLOSED', 'text', { cause });
+  assert.ok(error instanceof Error);
+  assert.equal(error.name, 'FdpassError');
+  assert.equal(error.code, 'ERR_FDPASS_CLOSED');
+  assert.equal(error.cause, cause);
+});
+
+test('misuse quotes what was given and says what to give', () => {
+  const type = invalidArgType('from', 'a number', { a: { b: 1 } });
+  assert.ok(type instanceof TypeError);
+  assert.equal(type.message, 'from must be a number; it is { a: [Object] }');
+  assert.equal((type as NodeJS.ErrnoException).code, 'ERR_INVALID_ARG_TYPE');
+  const range = outOfRange('mode', 'an integer from 0 to 511', 512);
+  assert.ok(range instanceof RangeError);
+  assert.equal(range.message, 'mode must be an integer from 0 to 511; it is 512');
+  assert.equal((range as NodeJS.ErrnoException).code, 'ERR_OUT_OF_RANGE');
+});
+
+test('a long argument is quoted in part', () => {
+  assert.ok(invalidArgType('data', 'bytes', ['x'.repeat(10_000)]).message.length < 300);
+});
+
+test('a code is looked for in errors only', () => {
+  assert.equal(hasCode(systemError(-constants.errno.EPIPE, 'x'), 'EAGAIN', 'EPIPE'), true);
+  assert.equal(hasCode(systemError(-constants.errno.EPIPE, 'x'), 'EAGAIN'), false);
+  assert.equal(hasCode({ code: 'EPIPE' }, 'EPIPE'), false);
+  assert.equal(hasCode(undefined, 'EPIPE'), false);
+});
