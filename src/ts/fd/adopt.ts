@@ -2,6 +2,7 @@
 import cluster from 'node:cluster';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import { constants, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
@@ -87,14 +88,21 @@ export function adoptSocket(fd: Fd, options: AdoptSocketOptions = {}): net.Socke
     (duplicate) =>
       new net.Socket({
         fd: duplicate,
-        readable: true,
-        writable: true,
+        ...directions(duplicate),
         allowHalfOpen: options.allowHalfOpen ?? false,
         ...(options.pauseOnCreate ? { pauseOnCreate: true } : {}),
       } as net.SocketConstructorOpts),
   );
   fd.close();
   return socket;
+}
+
+// net.Socket fails with ENOTCONN when it reads from the writing end of a pipe. O_ACCMODE is the last two bits
+// of the flags, which are octal. proc_pid_fdinfo(5), open(2)
+function directions(fd: number): { readable: boolean; writable: boolean } {
+  const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+  const mode = Number.parseInt(flags ?? '2', 8) & (constants.O_WRONLY | constants.O_RDWR);
+  return { readable: mode !== constants.O_WRONLY, writable: mode !== constants.O_RDONLY };
 }
 
 /**

@@ -75,6 +75,7 @@ export function decodeFrame(bytes: Buffer): Frame {
   if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== MAGIC) {
     throw protocolError('this is not a frame of the handoff protocol');
   }
+  if (bytes.length > MAX_FRAME_BYTES) throw protocolError(`a frame of ${bytes.length} bytes is too long`);
   const major = bytes.readUInt8(4);
   if (major !== MAJOR) throw protocolError(`frame layout ${major} is unknown, this side speaks ${MAJOR}`);
   const type = TYPES.get(bytes.readUInt8(5));

@@ -72,6 +72,8 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
   readonly #restoreStderr: () => void;
   #state: HandoffState = 'starting';
   #succession: Succession | undefined;
+  /** Why this process will never serve. */
+  #failure: FdpassError | undefined;
   #holding: Holding | undefined;
   #control: Fd | undefined;
   #upgrade: { resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
@@ -108,8 +110,8 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
         ...settings,
         accept: () => settings.registry.accept(),
         own: () => (box.handoff as Handoff).#own(),
-        fail: () =>
-          box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(),
+        fail: (error) =>
+          box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(error),
       });
       try {
         const offer = await succession.inherit();
@@ -156,6 +158,7 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     if (server.listening)
       throw stateError('this server listens already; give it to listen() instead of calling its own');
     const endpoint = await readEndpoint(options);
+    this.#requireOpen();
     if (this.#state !== 'starting' || this.#readyCalled) throw stateError('listen() belongs before ready()');
     this.#registry.claim(name, server, endpoint);
     return server;
@@ -168,7 +171,7 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
    * process has given everything back; it should exit
    */
   async ready(): Promise<void> {
-    if (this.#state === 'closed') throw closedError('Handoff');
+    this.#requireOpen();
     if (this.#readyCalled) throw stateError('ready() was called already');
     this.#readyCalled = true;
     if (this.#succession !== undefined) {
@@ -244,6 +247,10 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     await this.#drain();
   }
 
+  #requireOpen(): void {
+    if (this.#state === 'closed') throw this.#failure ?? closedError('Handoff');
+  }
+
   #hold(server: UnixSeqpacketServer): void {
     // Kept for handing it over; the server works on its own.
     this.#control = Fd.dup(server);
@@ -264,6 +271,7 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
         this.#upgrade?.reject(error);
         this.emit('aborted', error);
       },
+      refused: (error) => this.emit('aborted', error),
     });
   }
 
@@ -279,11 +287,14 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     this.#restoreStderr();
   }
 
-  // The predecessor serves on: nothing of its may stay open here.
-  #giveBack(): void {
+  // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
+  #giveBack(failure: FdpassError): void {
     this.#state = 'closed';
+    this.#failure = failure;
+    this.#succession = undefined;
     this.#registry.closeInherited();
     this.#registry.stopAccepting({ unlink: false });
+    void this.#drain();
   }
 
   async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {

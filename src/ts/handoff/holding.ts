@@ -24,8 +24,10 @@ export interface HoldingHooks {
   lend(name: string): Fd;
   stopAccepting(): void;
   superseded(receipt: Receipt, transaction: Transaction): void;
-  /** An upgrade did not happen. */
+  /** The upgrade that had the lease did not happen. */
   aborted(error: FdpassError): void;
+  /** Somebody did not even get to ask. */
+  refused(error: Error): void;
 }
 
 /** Who may hand over right now. Freed with its connection, however that ends. */
@@ -50,7 +52,7 @@ export class Holding {
     this.#started = hooks.seam.now();
     server.on('connection', (socket: UnixSeqpacket) => this.#onConnection(socket));
     // EMFILE: an upgrade must wait, the service goes on.
-    server.on('error', (error: FdpassError) => hooks.aborted(error));
+    server.on('error', (error: Error) => hooks.refused(error));
   }
 
   /** Why no upgrade may begin now. */
@@ -92,7 +94,7 @@ export class Holding {
       requireTrusted(socket, this.#hooks.allow);
     } catch (error) {
       void socket.close();
-      this.#hooks.aborted(error as FdpassError);
+      this.#hooks.refused(error as FdpassError);
       return;
     }
     if (this.#strangers.size >= MAX_STRANGERS) {

@@ -213,12 +213,15 @@ function onHolderGone(state: SuccessorState): SuccessorStep {
 function onTimeout(state: SuccessorState): SuccessorStep {
   // It may have stopped accepting and be stuck, or be stuck and still accept: going on is right in both cases.
   if (state.name === 'accepting') return own(false);
+  if (state.name === 'primary') return { state, commands: [] };
   return nak('ERR_HANDOFF_TIMEOUT', `the predecessor did not answer in time in state ${state.name}`);
 }
 
 function onNonsense(state: SuccessorState, reason: string): SuccessorStep {
-  if (state.name === 'primary' && state.confirmed)
-    return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
+  // It may have stopped accepting: then we are all there is. A NAK can still take it back.
+  if (state.name === 'accepting') return own(false);
+  if (state.name === 'primary' && !state.confirmed) return { state, commands: [] };
+  if (state.name === 'primary') return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
   return nak('ERR_HANDOFF_PROTOCOL', reason);
 }
 

@@ -1,5 +1,5 @@
 // PathLock: one process at a time may decide about the file of an address.
-import { statSync, unlinkSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { hasCode } from '../base/errors';
 import { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
@@ -35,7 +35,7 @@ export class PathLock implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    unlinkSync(this.#path);
+    rmSync(this.#path, { force: true });
     this.#file.close();
   }
 }
