@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Children } from './children';
 import { LoadProcess, type LoadReport } from './load-process';
 import type { DemoOptions } from './options';
+import type { CrashOutcome, Restart } from './outcome';
 import type { Say } from './progress';
 import { kNearSwitchMs } from './stats';
 
@@ -18,25 +19,6 @@ export interface Started {
   readonly generation: number;
   readonly pid: number;
   readonly port: number;
-}
-
-export interface Restart {
-  readonly how: string;
-  readonly generation: number;
-  readonly pid: number;
-  /** When the old one had stopped accepting, on the clock of clock.ts. */
-  readonly switchedAtMs: number;
-  readonly startToReadyMs: number;
-  /** null where nobody measures it. */
-  readonly readyToStoppedMs: number | null;
-}
-
-export interface CrashOutcome {
-  readonly servedOn: boolean;
-  readonly generation: number;
-  readonly code: string;
-  readonly message: string;
-  readonly stderr: string;
 }
 
 /** Something that can be restarted: with fdpass, or naively. */

@@ -1,7 +1,8 @@
 /** Owns the run with fdpass: starts demo/server.ts, has it replaced in two ways, lets a successor crash. */
 import * as path from 'node:path';
-import type { CrashOutcome, Restart, Setting, Started, Subject } from './course';
+import type { Setting, Started, Subject } from './course';
 import type { NamedEvent, Receipt, ServerEvent } from './events';
+import type { CrashOutcome, Restart } from './outcome';
 
 const kServer = path.join(__dirname, 'server.js');
 /** A replacement takes a fifth of a second; whatever takes this long is stuck. */

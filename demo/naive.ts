@@ -4,7 +4,8 @@
  */
 import * as path from 'node:path';
 import { monotonicMs } from './clock';
-import type { Restart, Setting, Started, Subject } from './course';
+import type { Setting, Started, Subject } from './course';
+import type { Restart } from './outcome';
 
 const kServer = path.join(__dirname, 'naive-server.js');
 const kStepMs = 30_000;

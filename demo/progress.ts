@@ -1,7 +1,7 @@
 /** Owns the progress lines: time, what happened, generation, pid, requests per second, failed so far. */
 import { monotonicMs } from './clock';
-import type { CrashOutcome, Restart } from './course';
 import type { LoadProcess } from './load-process';
+import type { CrashOutcome, Restart } from './outcome';
 import { milliseconds } from './table';
 
 export interface Who {
