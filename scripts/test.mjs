@@ -41,7 +41,7 @@ async function test(filter) {
     `--require=${fromRoot('out/test/helpers/fd-guard.js')}`,
     '--test',
     '--test-reporter=spec',
-    '--test-timeout=60000',
+    '--test-timeout=180000',
     '--test-concurrency=2',
     ...chosen,
   ]);

@@ -12,10 +12,12 @@ export {
 export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
+export { HandoffBusyError } from './handoff/busy';
 export type { ListenerOptions } from './handoff/endpoint';
 export {
   createHandoff,
   Handoff,
+  type HandoffEvents,
   type HandoffOptions,
   type HandoffState,
   type HandoffStatus,

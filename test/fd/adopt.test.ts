@@ -7,8 +7,9 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { adoptServer, adoptSocket, adoptUdp, Fd, UnixDatagram } from 'fdpass';
+import { adoptServer, adoptSocket, adoptUdp, Fd, UnixAddress, UnixDatagram } from 'fdpass';
 import { binding } from '#fdpass/native/binding';
+import { startFixture } from '../helpers/child';
 import { fdCount, settledFdCount } from '../helpers/fd-count';
 import { closeAfter } from '../helpers/link';
 import { openPipe } from '../helpers/pipe';
@@ -32,11 +33,11 @@ async function closed(server: net.Server): Promise<void> {
   await once(server, 'close');
 }
 
-function connectTo(server: net.Server): net.Socket {
-  const address = server.address();
-  return typeof address === 'string'
-    ? net.connect(address)
-    : net.connect({ port: address?.port ?? 0, host: address?.address ?? '' });
+// net.Server.address() knows no path that it did not bind itself.
+function whereabouts(fd: Fd): { path: string } | { port: number; host: string } {
+  const { local } = fd.describe();
+  if (local instanceof UnixAddress) return { path: local.toString() };
+  return { port: local?.port ?? 0, host: local?.address ?? '' };
 }
 
 const listeners: [string, (t: TestContext) => Fd][] = [
@@ -47,6 +48,7 @@ const listeners: [string, (t: TestContext) => Fd][] = [
 for (const [kind, open] of listeners) {
   test(`a net.Server accepts on an adopted ${kind} listener and consumes it`, async (t) => {
     const fd = open(t);
+    const where = whereabouts(fd);
     const server = await adoptServer(
       net.createServer((socket) => socket.end('hello')),
       fd,
@@ -54,18 +56,19 @@ for (const [kind, open] of listeners) {
     assert.equal(fd.fd, -1);
     assert.ok(server.listening);
     let text = '';
-    for await (const chunk of connectTo(server)) text += chunk;
+    for await (const chunk of net.connect(where)) text += chunk;
     assert.equal(text, 'hello');
     await closed(server);
   });
 
   test(`an http.Server answers on an adopted ${kind} listener`, async (t) => {
+    const fd = open(t);
+    const { path: socketPath, ...rest } = { path: undefined, ...whereabouts(fd) };
+    const where = socketPath === undefined ? rest : { socketPath };
     const server = await adoptServer(
       http.createServer((_, response) => response.end('hi')),
-      open(t),
+      fd,
     );
-    const address = server.address();
-    const where = typeof address === 'string' ? { socketPath: address } : { port: address?.port };
     const request = http.get({ ...where, agent: false });
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     let text = '';
@@ -142,8 +145,8 @@ test('a backlog that is no positive integer is refused first', async () => {
 test('the backlog that was asked for is the listener’s', async (t) => {
   const fd = unixListener(t);
   using copy = Fd.dup(fd);
+  const at = (fd.describe().local as UnixAddress).sunPath;
   const server = await adoptServer(net.createServer(), fd, { backlog: 1 });
-  const at = Buffer.from(server.address() as string);
   await closed(server);
   // A backlog of n admits n + 1; the copy keeps the listener open and nobody accepts.
   const clients = Array.from({ length: 3 }, () => Fd.own(binding.openSocket(SOCK_STREAM)));
@@ -175,7 +178,7 @@ test('a connected stream and a TCP connection become net.Sockets', async (t) => 
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[net.Socket]>;
-  const client = connectTo(server);
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
   const [theirs] = await accepted;
   const mine = adoptSocket(Fd.dup(theirs), { pauseOnCreate: true });
   theirs.destroy(); // the duplicate keeps the connection
@@ -249,10 +252,16 @@ test('adopting and closing leaves no descriptor behind', async () => {
     await closed(await adoptServer(net.createServer(), tcpListener()));
     const [one, other] = binding.openPair(SOCK_STREAM).map(Fd.own) as [Fd, Fd];
     const sockets = [adoptSocket(one), adoptSocket(other)];
-    for (const socket of sockets) {
-      socket.destroy();
-      await once(socket, 'close');
-    }
+    const ends = sockets.map((socket) => once(socket, 'close'));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(ends);
   }
   assert.equal(await settledFdCount(), before);
+});
+
+test('in a cluster worker a UDP socket is adopted there, and a listener is refused and kept', async (t) => {
+  const { code, signal, stdout, stderr } = await startFixture(t, 'cluster-worker').ended;
+  assert.equal(stderr, '');
+  assert.equal(stdout, '127.0.0.1\nERR_FDPASS_CLUSTER_WORKER\nkept\n');
+  assert.deepEqual({ code, signal }, { code: 0, signal: null });
 });

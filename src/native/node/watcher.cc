@@ -53,8 +53,10 @@ void Watcher::Close() {
   if (closing_) return;
   closing_ = true;
   events_ = 0;
-  // Leaves epoll now; the descriptor itself is closed after libuv has let go of the handle.
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_), OnClosed);
+  // uv_close() has taken it off epoll, and the handle needs it no more (docs of uv_poll_t). Closed
+  // now and not with the handle: whoever awaits close() finds the name free and the peer told.
+  fd_.reset();
   napi_delete_reference(env_, callback_);
   napi_async_destroy(env_, context_);
 }
@@ -87,7 +89,6 @@ void Watcher::OnPoll(uv_poll_t* handle, int status, int events) {
 void Watcher::OnClosed(uv_handle_t* handle) {
   auto* self = static_cast<Watcher*>(handle->data);
   self->closed_ = true;
-  self->fd_.reset();
   self->env_data_->Remove(self);
   self->DeleteWhenUnused();
 }

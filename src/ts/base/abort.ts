@@ -19,6 +19,9 @@ export function abortError(signal: AbortSignal): Error {
 export function validateWaitOptions(options: WaitOptions): void {
   validateObject('options', options);
   const { signal, timeout } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgType('options.signal', 'an AbortSignal', signal);
+  }
   if (timeout !== undefined) validateTimeout('options.timeout', timeout);
   if (signal === undefined) return;
   if (!(signal instanceof AbortSignal)) throw invalidArgType('options.signal', 'an AbortSignal', signal);
@@ -31,6 +34,9 @@ export function validateWaitOptions(options: WaitOptions): void {
  */
 export function onCancel(options: WaitOptions, what: string, cancel: (error: Error) => void): () => void {
   const { signal, timeout } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgType('options.signal', 'an AbortSignal', signal);
+  }
   if (signal?.aborted) throw abortError(signal);
   let timer: NodeJS.Timeout | undefined;
   const stop = (): void => {

@@ -26,7 +26,7 @@ export class Fd implements Disposable {
   #fd: number;
 
   private constructor(fd: number) {
-    this.#fd = fd;
+    this.#fd = validateFdNumber('fd', fd);
     lost.register(this, fd, this);
   }
 

@@ -20,8 +20,8 @@ interface WithHandle {
  * @returns the number, valid until the owner closes it
  * @throws TypeError for something that has no descriptor, ERR_FDPASS_CLOSED for something closed
  */
-export function lend(from: FdLike): number {
-  if (typeof from === 'number') return validateFdNumber('fd', from);
+export function lend(from: FdLike, name = 'from'): number {
+  if (typeof from === 'number') return validateFdNumber(name, from);
   if (from instanceof net.Server || from instanceof net.Socket) {
     return openNumber(from, (from as WithHandle)._handle?.fd);
   }
@@ -30,7 +30,7 @@ export function lend(from: FdLike): number {
     return openNumber(from, from.fd);
   }
   throw invalidArgType(
-    'from',
+    name,
     'an Fd, a net.Server, a net.Socket, a dgram.Socket, a FileHandle or an open descriptor number',
     from,
   );

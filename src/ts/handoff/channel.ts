@@ -53,7 +53,11 @@ export class ControlChannel {
     this.#socket.send(frame, { fds }).catch(this.#fail);
   }
 
-  /** Does not keep the process alive. */
+  /** Keeps the process alive, until unref(). */
+  ref(): void {
+    if (this.#open) this.#socket.ref();
+  }
+
   unref(): void {
     this.#socket.unref();
   }

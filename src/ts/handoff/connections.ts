@@ -118,5 +118,5 @@ function endSession(session: ServerHttp2Session): void {
   session.goaway(0, LAST_STREAM_ID);
   setTimeout(() => {
     if (!session.destroyed) session.close();
-  }, GOAWAY_PAUSE_MS).unref();
+  }, GOAWAY_PAUSE_MS);
 }

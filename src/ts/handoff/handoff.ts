@@ -7,11 +7,12 @@ import { validateInteger, validateObject } from '../base/validate';
 import type { AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
+import { HandoffBusyError } from './busy';
 import { controlAddress, validateHandoffName } from './control-address';
 import { type ListenerOptions, readEndpoint } from './endpoint';
 import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
-import { CONTROL_OPTIONS, join } from './join';
+import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
 import { CONTROL_NAME, type Offer } from './payloads';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
 import type { Receipt } from './receipt';
@@ -30,6 +31,11 @@ export interface HandoffOptions {
   /** Further user ids that may take over from this process, or hand over to it. Root and our own always may. */
   allow?: readonly number[];
   timeouts?: Partial<HandoffTimeouts>;
+}
+
+export interface HandoffEvents {
+  superseded: [receipt: Receipt];
+  aborted: [error: Error];
 }
 
 export type HandoffState = 'starting' | 'serving' | 'superseded' | 'closed';
@@ -54,9 +60,10 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
 
 /**
  * Events: 'superseded' (Receipt): a successor has taken over, this process drains and then ends by itself.
- * 'aborted' (Error): an upgrade, or somebody's attempt at one, came to nothing; this process serves on.
+ * 'aborted' (Error): somebody else's attempt to take over came to nothing; this process serves on. (What became
+ * of an upgrade() its promise tells.)
  */
-export class Handoff extends EventEmitter implements AsyncDisposable {
+export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposable {
   readonly name: string;
   /** 1 for the first process, one more for each successor. */
   readonly generation: number;
@@ -97,6 +104,7 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     };
     const txn = takeTxn(seam);
     const restoreStderr = takeStderr(seam);
+    let deadline = Number.POSITIVE_INFINITY;
     for (;;) {
       const joined = await join({ ...settings, timeoutMs: settings.timeouts.hello });
       if ('server' in joined) {
@@ -122,6 +130,10 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
       } catch (error) {
         // It died before it gave us anything: whoever comes now, perhaps we, is the first one.
         if (!hasCode(error, 'ERR_HANDOFF_HOLDER_GONE')) throw error;
+        // One that keeps hanging up is alive and does not want us.
+        deadline = Math.min(deadline, seam.now() + settings.timeouts.hello);
+        if (seam.now() >= deadline) throw turnedAway(settings, error);
+        await pauseBeforeRetry();
       }
     }
   }
@@ -191,10 +203,7 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     if (this.#state !== 'serving') throw stateError(`a process that is ${this.#state} cannot be upgraded`);
     const holding = this.#holding as Holding;
     const busy = holding.busy();
-    if (busy !== undefined) {
-      const text = `another upgrade is in progress: process ${busy.pid}, state ${busy.state}`;
-      throw Object.assign(new FdpassError('ERR_HANDOFF_BUSY', text), busy);
-    }
+    if (busy !== undefined) throw new HandoffBusyError(busy);
     const outcome = new Promise<Receipt>((resolve, reject) => {
       this.#upgrade = { resolve, reject };
     });
@@ -241,7 +250,9 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     }
     this.#state = 'closed';
     this.#succession?.giveUp('the successor was closed');
-    await this.#holding?.close('the process was closed');
+    const released = this.#holding?.close('the process was closed');
+    this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
+    await released;
     this.#registry.stopAccepting({ unlink: true });
     this.#registry.closeInherited();
     await this.#drain();
@@ -268,8 +279,8 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
       },
       superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
       aborted: (error) => {
-        this.#upgrade?.reject(error);
-        this.emit('aborted', error);
+        if (this.#upgrade === undefined) this.emit('aborted', error);
+        else this.#upgrade.reject(error);
       },
       refused: (error) => this.emit('aborted', error),
     });
@@ -292,6 +303,8 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
     this.#state = 'closed';
     this.#failure = failure;
     this.#succession = undefined;
+    this.#holding?.handOver(); // if it was ours already, and the predecessor has taken it back
+    this.#control?.close();
     this.#registry.closeInherited();
     this.#registry.stopAccepting({ unlink: false });
     void this.#drain();
@@ -309,7 +322,8 @@ export class Handoff extends EventEmitter implements AsyncDisposable {
   }
 
   #drain() {
-    return this.#registry.drain((cut) => this.#seam.setTimer(this.#timeouts.drain, cut));
+    // Open connections alone need not keep a process: nobody reads from an HTTP/2 session that was told to go.
+    return this.#registry.drain((cut) => this.#seam.setTimer(this.#timeouts.drain, cut, { hold: true }));
   }
 }
 
@@ -327,6 +341,11 @@ function takeTxn(seam: ProcessSeam): string {
   const given = seam.env[TXN_VARIABLE];
   delete seam.env[TXN_VARIABLE];
   return given !== undefined && /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(TXN_BYTES).toString('hex');
+}
+
+function turnedAway({ address, timeouts }: Settings, cause: unknown): FdpassError {
+  const text = `whoever listens on ${address} has hung up on us for ${timeouts.hello} ms; does it allow this user?`;
+  return new FdpassError('ERR_HANDOFF_TIMEOUT', text, { cause });
 }
 
 function stateError(message: string): FdpassError {

@@ -63,7 +63,7 @@ export class Holding {
       return { pid, ageMs: seam.now() - since, state: transaction?.state ?? 'starting' };
     }
     if (isReady()) return undefined;
-    return { pid: seam.pid, ageMs: seam.now() - this.#started, state: 'not ready itself' };
+    return { pid: seam.pid, ageMs: seam.now() - this.#started, state: 'booting' };
   }
 
   /** Keeps the lease for a successor that is being started. @returns frees it */
@@ -97,9 +97,11 @@ export class Holding {
       this.#hooks.refused(error as FdpassError);
       return;
     }
-    if (this.#strangers.size >= MAX_STRANGERS) {
-      void socket.close();
-      return;
+    // The oldest has had the most time: silent connections must not keep a successor out.
+    const [oldest] = this.#strangers;
+    if (oldest !== undefined && this.#strangers.size >= MAX_STRANGERS) {
+      this.#strangers.delete(oldest);
+      oldest.drop();
     }
     socket.unref();
     const { pid } = socket.peerCredentials;

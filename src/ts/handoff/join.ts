@@ -39,8 +39,12 @@ export async function join(options: JoinOptions): Promise<Joined> {
         `neither connected to ${options.address} nor could it be bound within ${options.timeoutMs} ms; is its owner stopped?`,
       );
     }
-    await sleep(RETRY_MS);
+    await pauseBeforeRetry();
   }
+}
+
+export async function pauseBeforeRetry(): Promise<void> {
+  await sleep(RETRY_MS);
 }
 
 function tryConnect({ address, allow }: JoinOptions): Joined | undefined {

@@ -38,8 +38,11 @@ export interface ProcessSeam {
   now(): number;
   /** Milliseconds since this process was started. */
   uptimeMs(): number;
-  /** An unref'd timer. The result cancels it. */
-  setTimer(ms: number, callback: () => void): () => void;
+  /**
+   * A timer, which keeps the process alive only with `hold`.
+   * @returns cancels it
+   */
+  setTimer(ms: number, callback: () => void, options?: { hold?: boolean }): () => void;
   spawn(spec: SpawnSpec): SpawnedProcess;
   exit(code: number): void;
 }
@@ -56,8 +59,9 @@ export const systemProcess: ProcessSeam = {
   },
   now: () => performance.now(),
   uptimeMs: () => process.uptime() * 1000,
-  setTimer(ms, callback) {
-    const timer = setTimeout(callback, ms).unref();
+  setTimer(ms, callback, options) {
+    const timer = setTimeout(callback, ms);
+    if (options?.hold !== true) timer.unref();
     return () => clearTimeout(timer);
   },
   spawn: spawnSuccessor,

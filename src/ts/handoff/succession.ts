@@ -2,6 +2,7 @@
 import { FdpassError } from '../base/errors';
 import type { Fd } from '../fd/fd';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
+import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
 import type { Frame } from './frame';
 import { type Offer, readNames } from './payloads';
@@ -67,15 +68,18 @@ export class Succession {
     this.#dispatch({ type: 'giveUp', reason });
   }
 
+  // The channel holds the process only while somebody waits for it: a program that breaks while it boots
+  // ends at once, and the holder sees that.
   #milestone(event: SuccessorEvent): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure);
         return;
       }
       this.#waiting = { resolve, reject };
+      this.#channel.ref();
       this.#dispatch(event);
-    });
+    }).finally(() => this.#channel.unref());
   }
 
   #onFrame(frame: Frame, fds: Fd[]): void {
@@ -136,12 +140,14 @@ export class Succession {
         );
         break;
       case 'own':
-        this.#channel.unref();
         this.#hooks.own();
         this.#waiting?.resolve();
         break;
       case 'fail': {
-        this.#failure = Object.assign(new FdpassError(command.code, command.reason), command.busy);
+        this.#failure =
+          command.busy === undefined
+            ? new FdpassError(command.code, command.reason)
+            : new HandoffBusyError(command.busy);
         this.#hooks.fail(this.#failure);
         this.#waiting?.reject(this.#failure);
         break;

@@ -140,9 +140,7 @@ function onAnswer({ type, payload }: Frame, facts: SuccessorFacts): SuccessorSte
   }
   if (type === 'BUSY') {
     const busy = readBusy(payload);
-    const age = `${Math.round(busy.ageMs / 100) / 10} s`;
-    const reason = `another upgrade is in progress: process ${busy.pid}, state ${busy.state}, for ${age}`;
-    return fail('ERR_HANDOFF_BUSY', reason, busy);
+    return fail('ERR_HANDOFF_BUSY', `process ${busy.pid} is in state ${busy.state}`, busy);
   }
   if (type === 'REFUSED') {
     const reason = `${readReason(payload)} (the predecessor speaks ${readVersions(payload).join('-')})`;

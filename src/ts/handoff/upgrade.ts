@@ -1,7 +1,8 @@
 // upgrade(): starts a successor and sees it through, or ends it and says why it did not take over.
 import { randomBytes } from 'node:crypto';
-import { onCancel } from '../base/abort';
-import { FdpassError, hasCode } from '../base/errors';
+import { abortError, onCancel } from '../base/abort';
+import { FdpassError, hasCode, invalidArgType } from '../base/errors';
+import { validateObject } from '../base/validate';
 import { TXN_BYTES } from './frame';
 import { type Exit, type ProcessSeam, type SpawnedProcess, TXN_VARIABLE } from './process';
 import type { Receipt } from './receipt';
@@ -23,13 +24,20 @@ export class UpgradeError extends FdpassError {
   readonly stderr: string;
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
+  #name = 'UpgradeError';
 
   constructor(code: `ERR_${string}`, message: string, stderr: string, exit: Exit, cause: unknown) {
     const tail = stderr.trim() === '' ? '' : `\n--- the end of its stderr ---\n${stderr.trimEnd()}`;
     super(code, `${message}${tail}`, cause === undefined ? {} : { cause });
+    if (cause instanceof Error && cause.name === 'AbortError') this.#name = cause.name;
     this.stderr = stderr;
     this.exitCode = exit.code;
     this.signal = exit.signal;
+  }
+
+  /** 'AbortError' if it was aborted, as everywhere. */
+  override get name(): string {
+    return this.#name;
   }
 }
 
@@ -49,6 +57,7 @@ const LAST_WORDS_MS = 1_000;
 /** @throws UpgradeError: ERR_HANDOFF_SUCCESSOR_EXITED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_ABORTED, ERR_HANDOFF_PROTOCOL, ERR_HANDOFF_SPAWN */
 export async function runUpgrade(options: UpgradeOptions, context: UpgradeContext): Promise<Receipt> {
   const { seam } = context;
+  validateUpgradeOptions(options);
   const txn = randomBytes(TXN_BYTES).toString('hex');
   const child = seam.spawn({
     command: options.command ?? seam.command,
@@ -65,6 +74,15 @@ export async function runUpgrade(options: UpgradeOptions, context: UpgradeContex
     free(failure.message);
     throw failure;
   }
+}
+
+function validateUpgradeOptions({ command, args, env, signal }: UpgradeOptions): void {
+  if (command !== undefined && typeof command !== 'string')
+    throw invalidArgType('options.command', 'a string', command);
+  if (args !== undefined && !Array.isArray(args))
+    throw invalidArgType('options.args', 'an array of strings', args);
+  if (env !== undefined) validateObject('options.env', env);
+  if (signal?.aborted) throw abortError(signal);
 }
 
 /** The receipt, or the first thing that makes it impossible. */

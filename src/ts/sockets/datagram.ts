@@ -56,8 +56,9 @@ export class UnixDatagram extends MessageSocket<never> {
    */
   connect(address: AddressLike): this {
     const to = UnixAddress.from(address);
+    const fd = this.openFd();
     try {
-      binding.connect(this.openFd(), to.sunPath);
+      binding.connect(fd, to.sunPath);
     } catch (error) {
       throw withAddress(error, to.toString());
     }

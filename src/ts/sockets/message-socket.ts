@@ -7,6 +7,7 @@ import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { toBytes, validateInteger } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import type { Fd } from '../fd/fd';
+import { requireFd } from '../fd/kind';
 import { type FdLike, lend } from '../fd/lend';
 import { binding } from '../native/binding';
 import { Inbox } from './inbox';
@@ -24,6 +25,18 @@ import { READABLE, Readiness, WRITABLE } from './readiness';
 const EAGAIN = -constants.errno.EAGAIN;
 const ENOTCONN = -constants.errno.ENOTCONN;
 
+/** 'listening' comes from datagram sockets, 'end' from seqpacket ones. */
+export interface MessageSocketEvents {
+  message: [message: Message];
+  connect: [];
+  listening: [];
+  end: [];
+  error: [error: Error];
+  close: [];
+  newListener: [event: string | symbol, listener: (...args: unknown[]) => void];
+  removeListener: [event: string | symbol, listener: (...args: unknown[]) => void];
+}
+
 interface Waiter<End> {
   resolve(message: Message | End): void;
   reject(error: Error): void;
@@ -33,7 +46,7 @@ interface Waiter<End> {
  * Reads only while somebody listens to 'message', awaits receive() or iterates: else the kernel's queue
  * fills up and the peer feels it. `End` is what receive() gives at the end of the stream.
  */
-export abstract class MessageSocket<End> extends EventEmitter {
+export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvents> {
   readonly #fd: Fd;
   readonly #limits: MessageLimits;
   readonly #readiness: Readiness;
@@ -55,6 +68,7 @@ export abstract class MessageSocket<End> extends EventEmitter {
   /** Takes `fd` over: it is closed also when this throws. */
   protected constructor(fd: Fd, options: SocketOptions, kind: { endOfStream: boolean }) {
     super();
+    requireFd(fd);
     this.#fd = fd;
     this.#endOfStream = kind.endOfStream;
     let stopSignal = (): void => {};
@@ -350,7 +364,7 @@ function lendAll(fds: readonly FdLike[] | undefined): Int32Array | undefined {
   if (!Array.isArray(fds)) throw invalidArgType('options.fds', 'an array', fds);
   if (fds.length === 0) return undefined;
   validateInteger('options.fds.length', fds.length, 0, MAX_FDS_PER_MESSAGE);
-  return Int32Array.from(fds, lend);
+  return Int32Array.from(fds, (from, index) => lend(from, `options.fds[${index}]`));
 }
 
 /** Both ends of a pair, or neither. */

@@ -173,7 +173,11 @@ function attempt(
   const sent = binding.send(fd, data, to?.sunPath, fds);
   if (sent >= 0) return true;
   if (sent === EAGAIN) return false;
-  throw systemError(sent, 'sendmsg', to?.toString());
+  const error = systemError(sent, 'sendmsg', to?.toString());
+  if (error.code === 'EPERM' && fds !== undefined) {
+    error.message += ' (the receiver takes no descriptors; if it uses fdpass, set its maxFds)';
+  }
+  throw error;
 }
 
 function duplicateAll(fds: Int32Array | undefined): Fd[] {

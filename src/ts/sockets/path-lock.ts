@@ -1,6 +1,6 @@
 // PathLock: one process at a time may decide about the file of an address.
 import { rmSync, statSync } from 'node:fs';
-import { hasCode } from '../base/errors';
+import { hasCode, withAddress } from '../base/errors';
 import { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
 
@@ -24,7 +24,7 @@ export class PathLock implements Disposable {
       file = Fd.own(binding.lockFile(path));
     } catch (error) {
       if (hasCode(error, 'EAGAIN')) return undefined;
-      throw error;
+      throw withAddress(error, path);
     }
     // Whoever held it before has removed the file: a lock on a file without a name excludes nobody.
     if (inodeOf(path) !== file.describe().inode) {

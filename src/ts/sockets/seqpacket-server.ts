@@ -23,6 +23,13 @@ const EMFILE_PAUSE_MS = 100;
 
 const { EAGAIN, ECONNABORTED } = constants.errno;
 
+export interface SeqpacketServerEvents {
+  connection: [socket: UnixSeqpacket];
+  listening: [];
+  error: [error: Error];
+  close: [];
+}
+
 export interface ListenOptions extends BindOptions {
   /** Connections that wait to be accepted; one more is let in, the next connect() fails with EAGAIN. Default 511. */
   backlog?: number;
@@ -34,7 +41,7 @@ export interface AdoptSeqpacketServerOptions extends SeqpacketOptions {
 }
 
 /** Events: 'connection' (UnixSeqpacket), 'listening', 'error', 'close'. The options are those of every connection. */
-export class UnixSeqpacketServer extends EventEmitter {
+export class UnixSeqpacketServer extends EventEmitter<SeqpacketServerEvents> {
   readonly #options: SeqpacketOptions;
   #listener: { fd: Fd; readiness: Readiness; name: BoundName } | undefined;
   #closed = false;
@@ -166,11 +173,30 @@ export class UnixSeqpacketServer extends EventEmitter {
     }
   }
 
-  // EMFILE, ENFILE, ENOMEM: the listener stays readable, so watching it would spin. Said once a pause.
+  // EMFILE, ENFILE, ENOMEM: the listener stays readable, so watching it would spin. Said once.
   #pauseAccepting(error: Error): void {
     this.#listener?.readiness.drop(READABLE);
-    this.#pause = setTimeout(() => this.#listener?.readiness.want(READABLE), EMFILE_PAUSE_MS);
-    if (!this.#ref) this.#pause.unref();
+    this.#tryAgainLater();
     this.emit('error', error);
+  }
+
+  #tryAgainLater(): void {
+    this.#pause = setTimeout(() => {
+      if (this.#listener === undefined) return;
+      if (hasRoomForConnection(this.#listener.fd)) this.#listener.readiness.want(READABLE);
+      else this.#tryAgainLater();
+    }, EMFILE_PAUSE_MS);
+    if (!this.#ref) this.#pause.unref();
+  }
+}
+
+// A connection is a descriptor and its watcher's duplicate. Accepting with room for one would lose it.
+function hasRoomForConnection(any: Fd): boolean {
+  try {
+    using _first = Fd.dup(any);
+    using _second = Fd.dup(any);
+    return true;
+  } catch {
+    return false; // the error was told when accepting stopped
   }
 }

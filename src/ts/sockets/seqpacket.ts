@@ -49,8 +49,9 @@ export class UnixSeqpacket extends MessageSocket<null> {
    */
   connect(address: AddressLike): this {
     const to = UnixAddress.from(address);
+    const fd = this.openFd();
     try {
-      binding.connect(this.openFd(), to.sunPath);
+      binding.connect(fd, to.sunPath);
     } catch (error) {
       throw withAddress(error, to.toString());
     }

@@ -1,0 +1,186 @@
+// The drain: what is under way in the old process ends well, and it always ends.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import http2 from 'node:http2';
+import net from 'node:net';
+import test from 'node:test';
+import { httpClient } from '../helpers/clients';
+import { RawPeer } from '../helpers/raw-peer';
+import { type Actor, portOf, Stage, web, within } from '../helpers/stage';
+
+async function connect(actor: Actor): Promise<net.Socket> {
+  const socket = net.connect(portOf(actor), '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** One request on that very connection. @returns header and body */
+async function ask(socket: net.Socket): Promise<string> {
+  return await within('an answer', async () => {
+    socket.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
+    let text = '';
+    while (!/\r\n\r\n.*\d/s.test(text.replace(/Content-Length.*/, ''))) {
+      const [chunk] = (await once(socket, 'data')) as [Buffer];
+      text += chunk;
+    }
+    return text;
+  });
+}
+
+for (const path of ['/slow', '/slow-body']) {
+  test(`a response that is under way (${path}) is completed by the old process`, async (t) => {
+    const stage = await Stage.open(t);
+    const first = await stage.start();
+    const answer = httpClient({ port: portOf(first) }).ask(path);
+    await first.event('slow');
+    const second = await stage.start();
+    await first.event('superseded');
+    await first.call('release');
+    assert.equal(await answer, first.pid);
+    // A body whose header was sent before the switch leaves its connection to the client: it may hold it.
+    if (path === '/slow') assert.equal(await first.exit(), 0);
+    assert.equal(await httpClient({ port: portOf(first) }, { keepAlive: false }).ask(), second.pid);
+  });
+}
+
+test('an idle keep-alive connection is not cut, and its next response says Connection: close', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const socket = await connect(first);
+  assert.match(await ask(socket), /Connection: keep-alive/i);
+  await stage.start();
+  await first.event('superseded');
+  const ended = once(socket, 'close');
+  const answer = await ask(socket);
+  assert.match(answer, /Connection: close/i);
+  assert.match(answer, new RegExp(`${first.pid}`));
+  await within('the end of the connection', () => ended);
+  assert.equal(await first.exit(), 0);
+});
+
+test('a connection that never speaks is cut after timeouts.drain and counted', async (t) => {
+  const stage = await Stage.open(t, { timeouts: { drain: 300 } });
+  const first = await stage.start();
+  const silent = await connect(first);
+  await ask(await connect(first)); // accepted behind the silent one: both are the process's now
+  const cut = once(silent.resume(), 'close');
+  const peer = new RawPeer(stage.control);
+  await peer.advance('draining');
+  const bye = await peer.hear();
+  assert.equal(bye?.type, 'BYE');
+  assert.equal(bye.payload['forced'], 2);
+  await within('the cut', () => cut);
+  assert.equal(await first.exit(), 0);
+  await peer.close();
+});
+
+test('what ends by itself while the old process drains is counted apart from what is cut', async (t) => {
+  const stage = await Stage.open(t, { timeouts: { drain: 500 } });
+  const first = await stage.start();
+  const silent = await connect(first);
+  const polite = await connect(first);
+  await ask(polite);
+  const peer = new RawPeer(stage.control);
+  await peer.advance('draining');
+  const left = once(polite, 'close');
+  await ask(polite);
+  await left;
+  const bye = await peer.hear();
+  assert.deepEqual(bye, { type: 'BYE', payload: { closed: 1, forced: 1 } });
+  await peer.close();
+  silent.destroy();
+  assert.equal(await first.exit(), 0);
+});
+
+test('an HTTP/2 session gets GOAWAY and finishes the stream that is open', async (t) => {
+  const stage = await Stage.open(t, { listeners: [web({ kind: 'http2' })] });
+  const first = await stage.start();
+  const session = http2.connect(`http://127.0.0.1:${portOf(first)}`);
+  t.after(() => session.destroy());
+  const stream = session.request({ ':path': '/slow' });
+  let text = '';
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  await first.event('slow');
+  const goaway = once(session, 'goaway');
+  await stage.start();
+  const [code] = (await within('GOAWAY', () => goaway)) as [number];
+  assert.equal(code, http2.constants.NGHTTP2_NO_ERROR);
+  const ended = once(stream, 'close');
+  await first.call('release');
+  await within('the end of the stream', () => ended);
+  assert.equal(text, `${first.pid}`);
+  assert.equal(await first.exit(), 0);
+});
+
+test('while an old process drains two more upgrades work, and it meddles with neither', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const silent = await connect(first);
+  const polite = await connect(first);
+  await ask(polite); // the silent one before it is accepted, then
+  polite.destroy();
+  const second = await stage.upgrade(first);
+  const third = await stage.start();
+  const fourth = await stage.upgrade(third);
+  assert.equal(await second.exit(), 0);
+  assert.equal(await third.exit(), 0);
+  for (let i = 0; i < 10; i++) {
+    const peer = new RawPeer(stage.control);
+    await peer.send('HELLO', { versions: [1, 1], uptimeMs: 1 });
+    assert.equal(
+      (await peer.hear())?.payload['pid'],
+      fourth.pid,
+      'somebody else answers at the control socket',
+    );
+    await peer.close();
+  }
+  assert.equal((await first.call<{ state: string }>('status')).state, 'superseded');
+  assert.ok(first.alive);
+  silent.destroy();
+  assert.equal(await first.exit(), 0);
+});
+
+test('SIGTERM ends the service: nothing new is accepted, what is under way completes, the exit code is 0', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const answer = httpClient({ port: portOf(first) }).ask('/slow');
+  await first.event('slow');
+  await first.kill('SIGTERM');
+  await first.event('closing');
+  assert.ok(!existsSync(stage.control));
+  const [error] = (await once(net.connect(portOf(first), '127.0.0.1'), 'error')) as [NodeJS.ErrnoException];
+  assert.equal(error.code, 'ECONNREFUSED');
+  await first.call('release');
+  assert.equal(await answer, first.pid);
+  assert.equal(await first.exit(), 0);
+});
+
+test('close() calls off a successor that boots, and both end', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const attempt = assert.rejects(first.call('upgrade', stage.options({ mode: 'manual' })), {
+    code: 'ERR_HANDOFF_ABORTED',
+  });
+  const successor = await stage.next();
+  await successor.event('warm');
+  await first.call('close');
+  await attempt;
+  await successor.gone;
+  assert.equal(await first.exit(), 0);
+});
+
+test('a process that closes gives an abstract control address up at once, not when it has drained', async (t) => {
+  const stage = await Stage.open(t, { address: `@fdpass-drain-${process.pid}`, timeouts: { hello: 1000 } });
+  const first = await stage.start();
+  const answer = httpClient({ port: portOf(first) }).ask('/slow');
+  await first.event('slow');
+  await first.kill('SIGTERM');
+  await first.event('closing');
+  const next = await stage.start();
+  assert.equal((await next.event('ready'))['generation'], 1);
+  await first.call('release');
+  assert.equal(await answer, first.pid);
+});
