@@ -26,9 +26,19 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return env;
 }
 
+const running = new Set<ChildProcess>();
+
+// The runner ends a file that takes too long by SIGTERM, and no after() hook runs then.
+process.once('SIGTERM', () => {
+  for (const child of running) child.kill('SIGKILL');
+  process.exit(143);
+});
+
 export function start(t: Ending, command: string, args: string[], options: SpawnOptions = {}): Child {
   const child = spawn(command, args, { stdio: 'pipe', env: cleanEnvironment(), ...options });
   t.after(() => void (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const lines: string[] = [];
   const waiting: ((line: string | undefined) => void)[] = [];
   let stdout = '';
