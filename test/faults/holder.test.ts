@@ -110,6 +110,7 @@ test('a successor whose holder takes the service back stops accepting, on the co
   await successor.event('slow');
   await holder.send('NAK', { reason: 'I was only slow' });
   assert.equal(await holder.hear(), null);
+  await successor.event('revoked'); // 'error': a program that does not listen for it ends
   assert.equal((await successor.call<{ state: string }>('status')).state, 'closed');
   // Whoever connects now is left to the holder.
   const peer = new RawPeer(stage.control);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Fd, type Message, UnixDatagram } from 'fdpass';
+import { type Fd, type Message, UnixDatagram, UnixSeqpacket } from 'fdpass';
 import { DEFAULT_MAX_BYTES, MAX_BATCH, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '#fdpass/base/limits';
 import { Inbox } from '#fdpass/sockets/inbox';
 import { freshName } from '../helpers/address-name';
@@ -266,4 +266,17 @@ test('a receiver that pauses makes the sender wait, and loses nothing when it go
   }
   await sending;
   assert.deepEqual(seen, numbers(200));
+});
+
+test('seqpacket: end() lets what waits go first', async (t) => {
+  const [sender, receiver] = UnixSeqpacket.pair({ allowHalfOpen: true });
+  closeAfter(t, sender, receiver);
+  let sent = 0;
+  while (sender.trySend(`${sent}`)) sent++;
+  const last = sender.send('last');
+  sender.end();
+  const received: string[] = [];
+  for await (const message of receiver) received.push(message.data.toString());
+  await last;
+  assert.deepEqual(received, [...Array.from({ length: sent }, (_, index) => `${index}`), 'last']);
 });

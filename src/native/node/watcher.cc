@@ -32,7 +32,6 @@ Result<Watcher*> Watcher::Open(napi_env env, BorrowedFd fd, napi_value callback)
 void Watcher::Start(int events) {
   if (closing_) return;
   events_ = events;
-  Hold(true);
   Arm();
 }
 
@@ -40,13 +39,13 @@ void Watcher::Stop() {
   if (closing_) return;
   events_ = 0;
   uv_poll_stop(&handle_);
-  Hold(false);
 }
 
-void Watcher::SetRef(bool ref) {
+void Watcher::Keep(bool owner, bool loop) {
   if (closing_) return;
+  Hold(owner);
   auto* handle = reinterpret_cast<uv_handle_t*>(&handle_);
-  ref ? uv_ref(handle) : uv_unref(handle);
+  loop ? uv_ref(handle) : uv_unref(handle);
 }
 
 void Watcher::Close() {
@@ -98,6 +97,8 @@ void Watcher::CallScript(int events) {
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
   napi_value callback = nullptr, argument, ignored;
   napi_get_reference_value(env_, callback_, &callback);
+  // The owner was collected, and will let go of this in a moment.
+  if (callback == nullptr) Stop();
   if (callback != nullptr && napi_create_int32(env_, events, &argument) == napi_ok) {
     // The function stands in for `this`, which must be an object.
     const napi_status status =

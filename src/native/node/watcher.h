@@ -16,14 +16,14 @@ class EnvData;
 // go.
 class Watcher {
  public:
-  // `callback` is called with the ready events. It is held strongly only between Start() and
-  // Stop(): a stopped watcher does not keep its owner from being collected.
+  // `callback` is called with the ready events. It is held strongly only while Keep() says so.
   static Result<Watcher*> Open(napi_env env, BorrowedFd fd, napi_value callback);
 
   // Events are UV_READABLE, UV_WRITABLE, UV_DISCONNECT; level-triggered. Does nothing once closed.
   void Start(int events);
   void Stop();
-  void SetRef(bool ref);
+  // What it keeps alive: its owner in JS (so that it is not collected) and the event loop.
+  void Keep(bool owner, bool loop);
   void Close();              // idempotent
   void ReleaseFromScript();  // JS holds no handle any more; closes if nobody has
 

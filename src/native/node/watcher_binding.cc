@@ -29,8 +29,8 @@ void StartWatcher(const Napi::CallbackInfo& info) {
 
 void StopWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Stop(); }
 
-void RefWatcher(const Napi::CallbackInfo& info) {
-  ToWatcher(info)->SetRef(ToBool(info.Env(), info[1]));
+void KeepWatcher(const Napi::CallbackInfo& info) {
+  ToWatcher(info)->Keep(ToBool(info.Env(), info[1]), ToBool(info.Env(), info[2]));
 }
 
 void CloseWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Close(); }
@@ -41,7 +41,7 @@ void ExportWatcherBinding(Napi::Env env, Napi::Object exports) {
   exports.Set("openWatcher", Napi::Function::New<OpenWatcher>(env));
   exports.Set("startWatcher", Napi::Function::New<StartWatcher>(env));
   exports.Set("stopWatcher", Napi::Function::New<StopWatcher>(env));
-  exports.Set("refWatcher", Napi::Function::New<RefWatcher>(env));
+  exports.Set("keepWatcher", Napi::Function::New<KeepWatcher>(env));
   exports.Set("closeWatcher", Napi::Function::New<CloseWatcher>(env));
 }
 

@@ -36,6 +36,7 @@ export interface HandoffOptions {
 export interface HandoffEvents {
   superseded: [receipt: Receipt];
   aborted: [error: Error];
+  error: [error: Error];
 }
 
 export type HandoffState = 'starting' | 'serving' | 'superseded' | 'closed';
@@ -61,7 +62,8 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
 /**
  * Events: 'superseded' (Receipt): a successor has taken over, this process drains and then ends by itself.
  * 'aborted' (Error): somebody else's attempt to take over came to nothing; this process serves on. (What became
- * of an upgrade() its promise tells.)
+ * of an upgrade() its promise tells.) 'error': the predecessor, silent for long, has taken the service back after
+ * this process was ready; it should exit, and does if nobody listens.
  */
 export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposable {
   readonly name: string;
@@ -300,6 +302,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
 
   // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
   #giveBack(failure: FdpassError): void {
+    const served = this.#state === 'serving';
     this.#state = 'closed';
     this.#failure = failure;
     this.#succession = undefined;
@@ -308,6 +311,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#registry.closeInherited();
     this.#registry.stopAccepting({ unlink: false });
     void this.#drain();
+    if (served) this.emit('error', failure);
   }
 
   async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {

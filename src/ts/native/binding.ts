@@ -94,7 +94,8 @@ export interface Binding {
   openWatcher(fd: number, callback: (events: number) => void): WatcherHandle;
   startWatcher(watcher: WatcherHandle, events: number): void;
   stopWatcher(watcher: WatcherHandle): void;
-  refWatcher(watcher: WatcherHandle, ref: boolean): void;
+  /** What the watcher keeps alive: the callback, and the event loop. At first the loop only. */
+  keepWatcher(watcher: WatcherHandle, callback: boolean, loop: boolean): void;
   closeWatcher(watcher: WatcherHandle): void;
 }
 

@@ -1,5 +1,3 @@
-// UnixDatagram: AF_UNIX SOCK_DGRAM, with the habits of node:dgram. unix(7)
-import { withAddress } from '../base/errors';
 import { MAX_BATCH } from '../base/limits';
 import { toBytes } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
@@ -55,19 +53,12 @@ export class UnixDatagram extends MessageSocket<never> {
    * @throws SystemError ENOENT, ECONNREFUSED (nobody has this address), EACCES, EPERM (it is connected to another)
    */
   connect(address: AddressLike): this {
-    const to = UnixAddress.from(address);
-    const fd = this.openFd();
-    try {
-      binding.connect(fd, to.sunPath);
-    } catch (error) {
-      throw withAddress(error, to.toString());
-    }
-    process.nextTick(() => this.emit('connect'));
+    this.connectTo(address);
     return this;
   }
 
   /**
-   * Sends one message whole, at once if there is room, else as soon as there is.
+   * Sends one message whole, at once if there is room, else as soon as there is; `data` must not change until then.
    * @param to optional on a connected socket; overrides the peer for this message
    * @returns resolves when the kernel has the message; after that it arrives unless the receiver closes
    * @throws SystemError ECONNREFUSED, ENOENT, EMSGSIZE (see setSendBufferSize), ENOTCONN, EPERM (the peer

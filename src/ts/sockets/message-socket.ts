@@ -2,10 +2,10 @@
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import { onCancel, validateWaitOptions, type WaitOptions } from '../base/abort';
-import { closedError, hasCode, invalidArgType, systemError } from '../base/errors';
+import { closedError, hasCode, invalidArgType, systemError, withAddress } from '../base/errors';
 import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { toBytes, validateInteger } from '../base/validate';
-import { UnixAddress } from '../fd/address';
+import { type AddressLike, UnixAddress } from '../fd/address';
 import type { Fd } from '../fd/fd';
 import { requireFd } from '../fd/kind';
 import { type FdLike, lend } from '../fd/lend';
@@ -217,14 +217,27 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   /** Runs while the descriptor is still open, just before it closes. */
   protected beforeClose(): void {}
 
-  /** The socket has got a peer: what was ENOTCONN before can be received. */
-  protected onConnected(): void {
-    this.#unconnected = false;
+  /** connect(2), which for AF_UNIX never has to wait; 'connect' follows. */
+  protected connectTo(address: AddressLike): void {
+    const to = UnixAddress.from(address);
+    const fd = this.openFd();
+    try {
+      binding.connect(fd, to.sunPath);
+    } catch (error) {
+      throw withAddress(error, to.toString());
+    }
+    this.#unconnected = false; // what was ENOTCONN before can be received
     this.#updateReading();
+    process.nextTick(() => this.emit('connect'));
   }
 
   /** Called once when the peer has ended the stream and all its messages have been delivered. */
   protected onEnd(): void {}
+
+  /** Calls back when nothing waits to be sent any more; not if the socket closes first. */
+  protected whenSent(callback: () => void): void {
+    this.#outbox.whenEmpty(callback);
+  }
 
   protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: SendOptions): boolean {
     this.openFd();

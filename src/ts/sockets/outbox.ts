@@ -41,6 +41,7 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   #messages = 0;
   #bytes = 0;
+  #onEmpty: (() => void) | undefined;
 
   constructor(socket: OutboxSocket) {
     this.#socket = socket;
@@ -87,6 +88,12 @@ export class Outbox {
     };
   }
 
+  /** Calls back once nothing waits any more, now if nothing does. Not after clear(). */
+  whenEmpty(callback: () => void): void {
+    if (this.#messages === 0) callback();
+    else this.#onEmpty = callback;
+  }
+
   /** There is room on the connected socket. */
   flushConnected(): void {
     const lane = this.#lanes.get(laneKey(undefined));
@@ -95,6 +102,7 @@ export class Outbox {
 
   /** The socket closes: everyone who waits is told. */
   clear(error: Error): void {
+    this.#onEmpty = undefined;
     for (const lane of [...this.#lanes.values()]) {
       for (const entry of [...lane.entries]) {
         this.#remove(lane, entry);
@@ -152,6 +160,10 @@ export class Outbox {
     this.#messages--;
     this.#bytes -= entry.data.length;
     for (const fd of entry.fds) fd.close();
+    if (this.#messages === 0) {
+      this.#onEmpty?.();
+      this.#onEmpty = undefined;
+    }
     if (lane.entries.length > 0) return;
     clearTimeout(lane.timer);
     this.#lanes.delete(laneKey(lane.to));

@@ -15,34 +15,36 @@ export class Readiness {
   #wanted = 0;
   #armed = 0;
   #ref = true;
-  #holdsLoop = true;
+  #keeps: boolean | undefined;
+  #keepsLoop: boolean | undefined;
 
   /** @throws SystemError EMFILE: the watcher uses a duplicate of `fd` */
   constructor(fd: number, onReady: (events: number) => void) {
-    // The addon holds a stopped watcher's callback weakly: this field keeps it.
+    // While nothing is wanted the addon holds the callback weakly, so that a lost owner can be collected: this
+    // field keeps it.
     this.#onReady = (events) => {
       // Taking something off the epoll set costs a system call, so it waits for a wake-up that nobody wants.
       if ((this.#armed & ~this.#wanted) !== 0) this.#arm(this.#wanted);
       if ((events & this.#wanted) !== 0) onReady(events & this.#wanted);
     };
     this.#watcher = binding.openWatcher(fd, this.#onReady);
-    this.#updateRef();
+    this.#updateKeeping();
   }
 
   want(events: number): void {
     this.#wanted |= events;
     if ((this.#armed & events) !== events) this.#arm(this.#wanted | this.#armed);
-    this.#updateRef();
+    this.#updateKeeping();
   }
 
   drop(events: number): void {
     this.#wanted &= ~events;
-    this.#updateRef();
+    this.#updateKeeping();
   }
 
   setRef(ref: boolean): void {
     this.#ref = ref;
-    this.#updateRef();
+    this.#updateKeeping();
   }
 
   close(): void {
@@ -56,10 +58,12 @@ export class Readiness {
     else binding.startWatcher(this.#watcher, events);
   }
 
-  #updateRef(): void {
-    const holds = this.#ref && this.#wanted !== 0;
-    if (holds === this.#holdsLoop) return;
-    this.#holdsLoop = holds;
-    binding.refWatcher(this.#watcher, holds);
+  #updateKeeping(): void {
+    const keeps = this.#wanted !== 0;
+    const keepsLoop = keeps && this.#ref;
+    if (keeps === this.#keeps && keepsLoop === this.#keepsLoop) return;
+    this.#keeps = keeps;
+    this.#keepsLoop = keepsLoop;
+    binding.keepWatcher(this.#watcher, keeps, keepsLoop);
   }
 }

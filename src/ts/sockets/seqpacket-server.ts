@@ -44,7 +44,7 @@ export interface AdoptSeqpacketServerOptions extends SeqpacketOptions {
 export class UnixSeqpacketServer extends EventEmitter<SeqpacketServerEvents> {
   readonly #options: SeqpacketOptions;
   #listener: { fd: Fd; readiness: Readiness; name: BoundName } | undefined;
-  #closed = false;
+  #closing: Promise<void> | undefined;
   #ref = true;
   #pause: NodeJS.Timeout | undefined;
 
@@ -82,7 +82,7 @@ export class UnixSeqpacketServer extends EventEmitter<SeqpacketServerEvents> {
    * @throws SystemError EADDRINUSE, EACCES, ENOENT; ERR_FDPASS_CLOSED; ERR_FDPASS_LISTENING
    */
   listen(address: AddressLike, options: ListenOptions = {}): this {
-    if (this.#closed) throw closedError('UnixSeqpacketServer');
+    if (this.#closing !== undefined) throw closedError('UnixSeqpacketServer');
     if (this.#listener !== undefined)
       throw new FdpassError('ERR_FDPASS_LISTENING', 'this server listens already');
     const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 0, 2 ** 31 - 1);
@@ -116,21 +116,24 @@ export class UnixSeqpacketServer extends EventEmitter<SeqpacketServerEvents> {
    * Stops accepting. Connections live on. Idempotent.
    * @param options.unlink false leaves the file to whoever listens on the socket now. Default true.
    */
-  async close(options: { unlink?: boolean } = {}): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#pause);
-    const listener = this.#listener;
-    this.#listener = undefined;
-    listener?.readiness.close();
-    if (options.unlink !== false) listener?.name.unlink();
-    listener?.fd.close();
-    await new Promise<void>((resolve) => process.nextTick(resolve));
-    this.emit('close');
+  close(options: { unlink?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.unlink !== false);
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(unlink: boolean): Promise<void> {
+    clearTimeout(this.#pause);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.readiness.close();
+    if (unlink) listener?.name.unlink();
+    listener?.fd.close();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    this.emit('close');
   }
 
   #start(fd: Fd, name: BoundName): void {

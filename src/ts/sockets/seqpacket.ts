@@ -1,6 +1,4 @@
-// UnixSeqpacket: AF_UNIX SOCK_SEQPACKET connections: ordered messages, and an end when the peer goes. unix(7)
-import { withAddress } from '../base/errors';
-import { type AddressLike, UnixAddress } from '../fd/address';
+import type { AddressLike } from '../fd/address';
 import { SOCK_SEQPACKET } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
@@ -48,15 +46,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
    * EPROTOTYPE (another type of socket), EISCONN
    */
   connect(address: AddressLike): this {
-    const to = UnixAddress.from(address);
-    const fd = this.openFd();
-    try {
-      binding.connect(fd, to.sunPath);
-    } catch (error) {
-      throw withAddress(error, to.toString());
-    }
-    this.onConnected();
-    process.nextTick(() => this.emit('connect'));
+    this.connectTo(address);
     return this;
   }
 
@@ -78,7 +68,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
   }
 
   /**
-   * Sends one packet whole, at once if there is room, else as soon as there is.
+   * Sends one packet whole, at once if there is room, else as soon as there is; `data` must not change until then.
    * @throws SystemError EPIPE (the peer is gone), ENOTCONN, EMSGSIZE, EPERM (the peer refuses descriptors),
    * ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
    */
@@ -95,9 +85,13 @@ export class UnixSeqpacket extends MessageSocket<null> {
     return this.trySendTo(data, undefined, options);
   }
 
-  /** Tells the peer that nothing more will come. What it still sends can be received. shutdown(2) */
+  /**
+   * Tells the peer that nothing more will come, behind what waits to be sent. What it still sends can be
+   * received; a later send() fails with EPIPE. shutdown(2)
+   */
   end(): this {
-    binding.shutdown(this.openFd(), SHUT_WR);
+    const fd = this.openFd();
+    this.whenSent(() => binding.shutdown(fd, SHUT_WR));
     return this;
   }
 
