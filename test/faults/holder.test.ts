@@ -125,3 +125,21 @@ test('a successor whose holder takes the service back stops accepting, on the co
   assert.equal(await slow, successor.pid);
   assert.equal(await successor.exit(), 0);
 });
+
+test('a NAK reaches the successor though the holder closes with its last frame unread', async (t) => {
+  const [, holder, successor] = await meet(t);
+  await holder.offer();
+  await holder.give();
+  await holder.hear(); // ADOPTED
+  await holder.hear(); // READY
+  const { port } = holder;
+  holder.web.close(); // the successor holds it, too: whoever answers now has opened it, and said so
+  await holder.send('COMMIT');
+  assert.equal(await httpClient({ port }).ask(), successor.pid);
+  await holder.send('NAK', { reason: 'I was stopped for long' });
+  await holder.close(); // ACCEPTING is unread: the peer sees ECONNRESET first
+  const { error } = (await successor.event('failed')) as unknown as { error: Failure };
+  assert.equal(error.code, 'ERR_HANDOFF_ABORTED');
+  assert.match(error.message, /I was stopped for long/);
+  assert.equal(await successor.exit(), 1);
+});

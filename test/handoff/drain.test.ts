@@ -162,7 +162,7 @@ test('close() calls off a successor that boots, and both end', async (t) => {
   const stage = await Stage.open(t);
   const first = await stage.start();
   const attempt = assert.rejects(first.call('upgrade', stage.options({ mode: 'manual' })), {
-    code: 'ERR_HANDOFF_ABORTED',
+    code: 'ERR_FDPASS_CLOSED',
   });
   const successor = await stage.next();
   await successor.event('warm');

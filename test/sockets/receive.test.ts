@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import test from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Message, UnixSeqpacket, UnixSeqpacketServer } from 'fdpass';
+import { type Message, UnixDatagram, UnixSeqpacket, UnixSeqpacketServer } from 'fdpass';
 import { freshName } from '../helpers/address-name';
 import { startFixture } from '../helpers/child';
 import { closeAfter, linkKinds } from '../helpers/link';
@@ -194,3 +194,13 @@ for (const type of ['dgram', 'seqpacket']) {
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
   });
 }
+
+test('after removeAllListeners() a new listener gets messages again', async (t) => {
+  const [sender, receiver] = UnixDatagram.pair();
+  closeAfter(t, sender, receiver);
+  receiver.on('message', () => assert.fail('removed'));
+  receiver.removeAllListeners();
+  const next = once(receiver, 'message');
+  await sender.send('again');
+  assert.equal(String((await next)[0].data), 'again');
+});

@@ -143,8 +143,9 @@ Result<ucred> PeerCredentials(BorrowedFd socket) {
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == -1) {
     return SysError{errno, "getsockopt"};
   }
-  // An unconnected socket answers pid 0 and ids -1 instead of an error: nobody's credentials.
-  if (credentials.pid == 0) return SysError{ENOTCONN, "getsockopt"};
+  // An unconnected socket answers pid 0 and ids -1 instead of an error: nobody's credentials. (A
+  // peer in another pid namespace has pid 0, too, but its user is known.)
+  if (credentials.uid == static_cast<uid_t>(-1)) return SysError{ENOTCONN, "getsockopt"};
   return credentials;
 }
 

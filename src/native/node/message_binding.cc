@@ -50,17 +50,21 @@ napi_value Send(napi_env env, napi_callback_info info) {
   return FromInt(env, CountOrErrno(sent));
 }
 
-// sendBatch(fd, packed, sizes, count, sunPath | undefined): messages or -errno
+// sendBatch(fd, packed, sizes, sunPath | undefined): messages or -errno
 napi_value SendPacked(napi_env env, napi_callback_info info) {
-  napi_value arguments[5];
+  napi_value arguments[4];
   GetArguments(env, info, arguments);
   const Bytes packed = ToBytes(env, arguments[1]);
   const Bytes sizes = ToBytes(env, arguments[2]);
-  const Destination to(env, arguments[4]);
-  const auto sent =
-      SendBatch(ToFd(env, arguments[0]), packed.data, reinterpret_cast<const uint32_t*>(sizes.data),
-                static_cast<size_t>(ToInt(env, arguments[3])), to.get());
-  return FromInt(env, CountOrErrno(sent));
+  const Destination to(env, arguments[3]);
+  const auto* first = reinterpret_cast<const uint32_t*>(sizes.data);
+  const size_t count = sizes.size / sizeof(uint32_t);
+  // A script can forge the length of an array, but not the bytes behind it.
+  uint64_t total = 0;
+  for (size_t i = 0; i < count; i++) total += first[i];
+  if (total > packed.size) return FromInt(env, -EINVAL);
+  return FromInt(
+      env, CountOrErrno(SendBatch(ToFd(env, arguments[0]), packed.data, first, count, to.get())));
 }
 
 // One row of `records` for each message; src/ts/sockets/inbox.ts reads the same columns.

@@ -1,4 +1,5 @@
 // Argument checks for public functions. Each names the argument, says what was given and what to give.
+import { types } from 'node:util';
 import { invalidArgType, outOfRange } from './errors';
 import { MAX_TIMEOUT_MS } from './limits';
 
@@ -25,7 +26,7 @@ export function validateObject(name: string, value: unknown): void {
 
 /** The bytes of a message: a string is UTF-8, any view keeps its memory. */
 export function toBytes(name: string, data: string | Uint8Array | ArrayBufferView): Uint8Array {
-  if (data instanceof Uint8Array) return data;
+  if (types.isUint8Array(data)) return data; // not instanceof: a Proxy of one has no bytes
   if (typeof data === 'string') return Buffer.from(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   throw invalidArgType(name, 'a string, a Buffer or another view of bytes', data);

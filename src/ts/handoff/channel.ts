@@ -1,5 +1,5 @@
 // ControlChannel: frames of one transaction over one seqpacket connection.
-import type { FdpassError } from '../base/errors';
+import { type FdpassError, hasCode } from '../base/errors';
 import type { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { Message } from '../sockets/message';
@@ -39,8 +39,11 @@ export class ControlChannel {
       this.#onMessage(message, handlers);
     });
     socket.on('end', onEnd);
-    // ECONNRESET: the peer died with something of ours unread. It is an end like any other.
-    socket.on('error', onEnd);
+    // ECONNRESET: the peer has closed with something of ours unread. What it said before, a NAK perhaps, comes
+    // after this, and then the end.
+    socket.on('error', (error) => {
+      if (!hasCode(error, 'ECONNRESET')) onEnd();
+    });
     this.#fail = onEnd;
   }
 

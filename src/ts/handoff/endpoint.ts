@@ -57,12 +57,19 @@ export async function readEndpoint(options: ListenerOptions): Promise<Endpoint> 
   const numeric = host === undefined || net.isIP(host) !== 0 ? host : (await lookup(host)).address;
   return {
     kind: 'tcp',
-    host: numeric,
+    host: numeric === undefined ? undefined : canonical(numeric),
     port,
     backlog,
     ipv6Only: options.ipv6Only === true,
     reusePort: options.reusePort === true,
   };
+}
+
+/** As the kernel prints it: '::1' for '0:0:0:0:0:0:0:1'. */
+function canonical(address: string): string {
+  // A scoped address is compared as it is written; SocketAddress drops the scope.
+  if (!net.isIPv6(address) || address.includes('%')) return address;
+  return new net.SocketAddress({ address, family: 'ipv6' }).address;
 }
 
 /** True if an inherited listener is what the endpoint asks for. */

@@ -111,14 +111,19 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       const joined = await join({ ...settings, timeoutMs: settings.timeouts.hello });
       if ('server' in joined) {
         const handoff = new Handoff(settings, undefined, restoreStderr);
-        handoff.#hold(joined.server);
+        try {
+          handoff.#hold(joined.server);
+        } catch (error) {
+          void joined.server.close();
+          throw error;
+        }
         return handoff;
       }
       // The hooks are called only after create() has returned, or for a failure that inherit() reports.
       const box: { handoff?: Handoff } = {};
       const succession = new Succession(joined.socket, txn, {
         ...settings,
-        accept: () => settings.registry.accept(),
+        accept: () => (box.handoff as Handoff).#open(),
         own: () => (box.handoff as Handoff).#own(),
         fail: (error) =>
           box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(error),
@@ -193,6 +198,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       return;
     }
     await this.#registry.accept();
+    this.#requireOpen();
     this.#own();
   }
 
@@ -252,6 +258,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     }
     this.#state = 'closed';
     this.#succession?.giveUp('the successor was closed');
+    this.#upgrade?.reject(closedError('Handoff')); // the successor is called off and killed
     const released = this.#holding?.close('the process was closed');
     this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
     await released;
@@ -288,14 +295,23 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     });
   }
 
-  // Every listener accepts and the predecessor, if there was one, is out of the way.
+  // Everything that can fail for want of a descriptor comes before the predecessor stops. Whoever connects to
+  // the control socket meanwhile is told by both of us that somebody is busy.
+  async #open(): Promise<void> {
+    await this.#registry.accept();
+    const control = this.#registry.takeControl();
+    if (control === undefined) return;
+    try {
+      this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }));
+    } finally {
+      control.close(); // adopt() has consumed it, or failed
+    }
+  }
+
+  // Every listener accepts and the predecessor, if there was one, is out of the way. Must not fail.
   #own(): void {
     this.#state = 'serving';
     this.#succession = undefined; // nothing left to give up
-    const control = this.#registry.takeControl();
-    if (control !== undefined) {
-      this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }));
-    }
     this.#registry.own();
     this.#restoreStderr();
   }

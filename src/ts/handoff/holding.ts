@@ -43,6 +43,8 @@ export class Holding {
   readonly #server: UnixSeqpacketServer;
   readonly #strangers = new Set<Transaction>();
   readonly #started: number;
+  /** Successors that were started and given up: what a wrapper left running must not take over later. */
+  readonly #calledOff = new Set<string>();
   #lease: Lease | undefined;
 
   /** Takes the server over. */
@@ -66,13 +68,19 @@ export class Holding {
     return { pid: seam.pid, ageMs: seam.now() - this.#started, state: 'booting' };
   }
 
-  /** Keeps the lease for a successor that is being started. @returns frees it */
-  reserve(txn: string, pid: number): (reason: string) => void {
+  /**
+   * Keeps the lease for a successor that is being started.
+   * @returns calls that successor off, now or whenever it speaks up; false if it has taken over
+   */
+  reserve(txn: string, pid: number): (reason: string) => boolean {
     const lease: Lease = { txn, pid, since: this.#hooks.seam.now(), transaction: undefined };
     this.#lease = lease;
     return (reason) => {
+      if (lease.transaction?.superseded) return false;
+      this.#calledOff.add(txn);
       lease.transaction?.abort(reason);
       if (this.#lease === lease) this.#lease = undefined;
+      return true;
     };
   }
 
@@ -110,13 +118,15 @@ export class Holding {
       successorPid: pid,
       listeners: this.#hooks.manifest,
       busy: (txn) => {
+        if (this.#calledOff.has(txn)) return { pid, ageMs: 0, state: 'called off' };
         const reserved = this.#lease?.txn === txn && this.#lease.transaction === undefined;
         return reserved ? undefined : this.busy();
       },
       leased: (txn) => {
         this.#strangers.delete(transaction);
-        const since = this.#lease?.since ?? this.#hooks.seam.now();
-        this.#lease = { txn, pid, since, transaction };
+        // The reserved lease, if there is one: upgrade() holds on to it.
+        this.#lease ??= { txn, pid, since: this.#hooks.seam.now(), transaction };
+        Object.assign(this.#lease, { pid, transaction });
       },
       failed: (error) => {
         this.#strangers.delete(transaction);

@@ -36,7 +36,7 @@ export async function join(options: JoinOptions): Promise<Joined> {
     if (performance.now() > deadline) {
       throw new FdpassError(
         'ERR_HANDOFF_TIMEOUT',
-        `neither connected to ${options.address} nor could it be bound within ${options.timeoutMs} ms; is its owner stopped?`,
+        `neither connected to ${options.address} nor could it be bound within ${options.timeoutMs} ms; is its owner stopped, or is something at that path that is no socket?`,
       );
     }
     await pauseBeforeRetry();

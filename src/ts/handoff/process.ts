@@ -75,6 +75,9 @@ export const TXN_VARIABLE = 'FDPASS_TXN';
 
 const REAL_STDERR = 3;
 
+/** From the end of a successor to the end of our reading its stderr. */
+const LAST_LINES_MS = 200;
+
 // While it boots, the successor's stderr comes through this process, which passes it on and keeps the
 // tail. A pipe to a process that is about to exit is no stderr to live with, so the real one goes along
 // as descriptor 3 and the successor puts it in place when it takes over.
@@ -87,14 +90,17 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
     env: { ...env, [STDERR_VARIABLE]: marker },
   });
   let tail = Buffer.alloc(0);
-  const stderr = child.stderr as net.Socket; // a pipe of spawn() is one
-  stderr.on('data', (chunk: Buffer) => {
-    process.stderr.write(chunk);
-    tail = Buffer.concat([tail, chunk]).subarray(-STDERR_TAIL_BYTES);
-  });
+  // A pipe of spawn() is a socket; without free descriptors there is none, and 'error' follows.
+  const stderr = child.stderr as net.Socket | undefined;
   const exited = new Promise<Exit>((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, error }));
     child.once('close', (code, signal) => resolve({ code, signal }));
+    // A process that it has left behind may keep the pipe open: read what is there, then let go of it.
+    child.once('exit', () => setTimeout(() => stderr?.destroy(), LAST_LINES_MS));
+  });
+  stderr?.on('data', (chunk: Buffer) => {
+    process.stderr.write(chunk);
+    tail = Buffer.concat([tail, chunk]).subarray(-STDERR_TAIL_BYTES);
   });
   return {
     pid: child.pid,
@@ -103,7 +109,7 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
     kill: () => void child.kill('SIGKILL'),
     release() {
       child.unref();
-      stderr.unref();
+      stderr?.unref();
     },
   };
 }

@@ -11,6 +11,9 @@ import { bindEndpoint, type Endpoint, matches } from './endpoint';
 import { protocolError } from './frame';
 import { CONTROL_NAME, MAX_LISTENERS, type ManifestEntry } from './payloads';
 
+/** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
+const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
+
 interface Listener {
   /** What is handed over. The server works on a duplicate. */
   fd: Fd;
@@ -63,7 +66,7 @@ export class Registry {
    * It does not accept yet.
    */
   claim(name: string, server: net.Server, endpoint: Endpoint): void {
-    this.#requireFree(name);
+    this.#requireFree(name, server);
     const inherited = this.#inherited.get(name);
     const use = inherited !== undefined && matches(endpoint, inherited.describe());
     const bound = use ? { fd: inherited, name: undefined } : bindEndpoint(endpoint);
@@ -138,9 +141,15 @@ export class Registry {
     });
   }
 
-  #requireFree(name: string): void {
-    if (name === '' || name.length > 64 || name === CONTROL_NAME) {
-      throw outOfRange('name', `1 to 64 characters long and not ${CONTROL_NAME}`, name);
+  #requireFree(name: string, server: net.Server): void {
+    if (!LISTENER_NAME.test(name)) {
+      throw outOfRange('name', '1 to 64 letters, digits, and any of . _ : / -', name);
+    }
+    if ([...this.#listeners.values()].some((listener) => listener.server === server)) {
+      throw new FdpassError(
+        'ERR_HANDOFF_SERVER_TAKEN',
+        `the server of ${name} has a listener already; one server, one name`,
+      );
     }
     if (this.#listeners.has(name)) {
       throw new FdpassError(

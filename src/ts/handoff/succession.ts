@@ -4,6 +4,7 @@ import type { Fd } from '../fd/fd';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
+import { Deadline } from './deadline';
 import type { Frame } from './frame';
 import { type Offer, readNames } from './payloads';
 import type { ProcessSeam } from './process';
@@ -36,13 +37,14 @@ export class Succession {
   #offer: Offer | undefined;
   #received = 0;
   #failure: FdpassError | undefined;
-  #cancelDeadline: () => void = () => {};
+  readonly #deadline: Deadline;
   /** Who waits for the next milestone: the inheritance, then the takeover. */
   #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
   /** Takes the socket over. */
   constructor(socket: UnixSeqpacket, txn: string, hooks: SuccessionHooks) {
     this.#hooks = hooks;
+    this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
     this.#channel = new ControlChannel(socket, txn, {
       onFrame: (frame, fds) => this.#onFrame(frame, fds),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
@@ -120,12 +122,7 @@ export class Succession {
         this.#channel.send(command.type, command.payload);
         break;
       case 'deadline':
-        this.#cancelDeadline();
-        if (command.ms !== undefined) {
-          this.#cancelDeadline = this.#hooks.seam.setTimer(command.ms, () =>
-            this.#dispatch({ type: 'timeout' }),
-          );
-        }
+        this.#deadline.set(command.ms);
         break;
       case 'offered':
         this.#offer = command.offer;

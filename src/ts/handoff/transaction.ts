@@ -4,6 +4,7 @@ import type { Fd } from '../fd/fd';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { ControlChannel } from './channel';
 import type { DrainCount } from './connections';
+import { Deadline } from './deadline';
 import {
   HOLDER_START,
   type HolderCommand,
@@ -37,9 +38,10 @@ export class Transaction {
   readonly #connectedAt: number;
   readonly #facts: HolderFacts;
   #state: HolderState = HOLDER_START;
-  #cancelDeadline: () => void = () => {};
+  readonly #deadline: Deadline;
   /** When the successor's process was started, on our clock. */
   #startedAt = 0;
+  #superseded = false;
   #readyAt = 0;
   #stoppedAt = 0;
 
@@ -47,6 +49,7 @@ export class Transaction {
   constructor(socket: UnixSeqpacket, hooks: TransactionHooks) {
     this.#hooks = hooks;
     this.#connectedAt = hooks.seam.now();
+    this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
     const { generation, timeouts, busy, listeners } = hooks;
     this.#facts = { pid: hooks.seam.pid, generation, timeouts, busy, listeners };
     this.#channel = new ControlChannel(socket, undefined, {
@@ -61,6 +64,11 @@ export class Transaction {
     return this.#state.name;
   }
 
+  /** The successor has taken over: there is no way back. */
+  get superseded(): boolean {
+    return this.#superseded;
+  }
+
   /** Calls it off; does nothing once the successor has taken over. */
   abort(reason: string): void {
     this.#dispatch({ type: 'abort', reason });
@@ -68,7 +76,7 @@ export class Transaction {
 
   /** Ends it without a word: to the other side this process is gone. */
   drop(): void {
-    this.#cancelDeadline();
+    this.#deadline.set(undefined);
     this.#channel.close();
   }
 
@@ -93,10 +101,7 @@ export class Transaction {
         );
         break;
       case 'deadline':
-        this.#cancelDeadline();
-        if (command.ms !== undefined) {
-          this.#cancelDeadline = seam.setTimer(command.ms, () => this.#dispatch({ type: 'timeout' }));
-        }
+        this.#deadline.set(command.ms);
         break;
       case 'lease':
         this.#startedAt = seam.now() - command.hello.uptimeMs;
@@ -110,6 +115,7 @@ export class Transaction {
         this.#stoppedAt = seam.now();
         break;
       case 'supersede':
+        this.#superseded = true;
         this.#hooks.superseded(this.#receipt(), this);
         break;
       case 'fail':

@@ -45,8 +45,8 @@ export interface UpgradeContext {
   seam: ProcessSeam;
   /** For booting, from the start of the process to its ready(). */
   warmMs: number;
-  /** Keeps the lease for the successor; the result frees it. */
-  reserve(txn: string, pid: number): (reason: string) => void;
+  /** Keeps the lease for the successor. The result frees it, or gives false: the successor has taken over. */
+  reserve(txn: string, pid: number): (reason: string) => boolean;
   /** Settles with the fate of the transaction that was reserved. */
   outcome: Promise<Receipt>;
 }
@@ -64,16 +64,17 @@ export async function runUpgrade(options: UpgradeOptions, context: UpgradeContex
     args: options.args ?? seam.args,
     env: { ...seam.env, ...options.env, [TXN_VARIABLE]: txn },
   });
-  const free = context.reserve(txn, child.pid ?? 0);
+  const callOff = context.reserve(txn, child.pid ?? 0);
+  let receipt: Receipt;
   try {
-    const receipt = await firstOf(child, options, context);
-    child.release();
-    return receipt;
+    receipt = await firstOf(child, options, context);
   } catch (error) {
-    const failure = await bury(child, error as Error, seam);
-    free(failure.message);
-    throw failure;
+    // First of all: nothing that the successor has said or will say may count any more. Then it can be killed.
+    if (callOff((error as Error).message)) throw await bury(child, error as Error, seam);
+    receipt = await context.outcome; // too late to call it off: it serves
   }
+  child.release();
+  return receipt;
 }
 
 function validateUpgradeOptions({ command, args, env, signal }: UpgradeOptions): void {

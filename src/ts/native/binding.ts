@@ -66,13 +66,7 @@ export interface Binding {
   /** Bytes sent, or below zero an errno. */
   send(fd: number, data: Uint8Array, sunPath: Uint8Array | undefined, fds: Int32Array | undefined): number;
   /** Messages sent, or below zero an errno. */
-  sendBatch(
-    fd: number,
-    packed: Uint8Array,
-    sizes: Uint32Array,
-    count: number,
-    sunPath: Uint8Array | undefined,
-  ): number;
+  sendBatch(fd: number, packed: Uint8Array, sizes: Uint32Array, sunPath: Uint8Array | undefined): number;
   openInbox(
     slab: Uint8Array,
     slots: number,

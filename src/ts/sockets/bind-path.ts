@@ -89,11 +89,10 @@ function isStale(address: UnixAddress, type: number): boolean {
 export function holdName(address: UnixAddress): BoundName {
   if (address.kind !== 'path') return { unlink() {} };
   const path = pathOf(address);
-  const ours = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const ours = identity(path);
   return {
     unlink() {
-      const now = statSync(path, { bigint: true, throwIfNoEntry: false });
-      if (now === undefined || now.ino !== ours?.ino || now.dev !== ours.dev) return;
+      if (ours === undefined || identity(path) !== ours) return;
       try {
         unlinkSync(path);
       } catch (cause) {
@@ -103,4 +102,14 @@ export function holdName(address: UnixAddress): BoundName {
       }
     },
   };
+}
+
+/** Undefined where there is no such file, or none that this process may see: then it is not ours to remove. */
+function identity(path: Buffer): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }

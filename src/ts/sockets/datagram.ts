@@ -1,3 +1,4 @@
+import { outOfRange } from '../base/errors';
 import { MAX_BATCH } from '../base/limits';
 import { toBytes } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
@@ -104,7 +105,7 @@ export class UnixDatagram extends MessageSocket<never> {
     let sent = 0;
     if (this.queuedMessages === 0) {
       const sizes = Uint32Array.from(batch, (bytes) => bytes.length);
-      const result = binding.sendBatch(this.openFd(), Buffer.concat(batch), sizes, batch.length, to?.sunPath);
+      const result = binding.sendBatch(this.openFd(), Buffer.concat(batch), sizes, to?.sunPath);
       // The first message's error comes again, with its address, from the single send below.
       sent = Math.max(0, result);
     }
@@ -113,5 +114,9 @@ export class UnixDatagram extends MessageSocket<never> {
 }
 
 function destination(to: AddressLike | undefined): UnixAddress | undefined {
-  return to === undefined ? undefined : UnixAddress.from(to);
+  if (to === undefined) return undefined;
+  const address = UnixAddress.from(to);
+  // An answer to a sender without a name: the kernel has nothing to go by.
+  if (address.kind === 'unnamed') throw outOfRange('to', 'a path or an abstract name', address);
+  return address;
 }

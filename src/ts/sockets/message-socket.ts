@@ -97,12 +97,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       },
       wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
     });
-    this.on('newListener', (event) => {
-      if (event === 'message') process.nextTick(() => this.#updateReading());
-    });
-    this.on('removeListener', (event) => {
-      if (event === 'message') this.#updateReading();
-    });
+    this.#watchListeners();
   }
 
   /** The number, borrowed, so that the socket itself can be lent; -1 once closed. */
@@ -126,6 +121,16 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   /** @throws SystemError ENOTCONN */
   remoteAddress(): UnixAddress {
     return UnixAddress.fromSunPath(binding.remoteUnixAddress(this.openFd()));
+  }
+
+  /** The socket itself listens for 'newListener' and 'removeListener', to know when somebody wants messages. */
+  override removeAllListeners(event?: keyof MessageSocketEvents): this {
+    // EventEmitter counts its arguments.
+    if (event === undefined) super.removeAllListeners();
+    else super.removeAllListeners(event);
+    this.#watchListeners();
+    this.#updateReading();
+    return this;
   }
 
   ref(): this {
@@ -271,6 +276,19 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
         reject(error as Error);
       }
     });
+  }
+
+  readonly #onNewListener = (event: string | symbol): void => {
+    if (event === 'message') process.nextTick(() => this.#updateReading());
+  };
+
+  readonly #onRemoveListener = (event: string | symbol): void => {
+    if (event === 'message') this.#updateReading();
+  };
+
+  #watchListeners(): void {
+    this.off('newListener', this.#onNewListener).on('newListener', this.#onNewListener);
+    this.off('removeListener', this.#onRemoveListener).on('removeListener', this.#onRemoveListener);
   }
 
   #setRef(ref: boolean): this {

@@ -15,6 +15,8 @@ const LAST_RETRY_MS = 20;
 
 interface Entry {
   data: Uint8Array;
+  /** What it was when it was queued: a transfer to another thread leaves an empty array behind. */
+  size: number;
   /** Duplicates: the caller may close its own meanwhile, and its numbers may be given out again. */
   fds: Fd[];
   settle(error?: Error): void;
@@ -77,7 +79,7 @@ export class Outbox {
         `${this.#messages} messages (${this.#bytes} bytes) wait for a full peer already; await send() before sending more`,
       );
     }
-    const entry: Entry = { data, fds: duplicateAll(fds), settle };
+    const entry: Entry = { data, size: data.length, fds: duplicateAll(fds), settle };
     const lane = this.#lane(to);
     lane.entries.push(entry);
     this.#messages++;
@@ -144,6 +146,7 @@ export class Outbox {
       let error: Error | undefined;
       try {
         const fds = entry.fds.length === 0 ? undefined : Int32Array.from(entry.fds, (fd) => fd.fd);
+        if (entry.data.length !== entry.size) throw detached();
         if (!attempt(this.#socket.fd, entry.data, lane.to, fds)) break;
         lane.retryMs = FIRST_RETRY_MS;
       } catch (failure) {
@@ -158,7 +161,7 @@ export class Outbox {
   #remove(lane: Lane, entry: Entry): void {
     lane.entries.splice(lane.entries.indexOf(entry), 1);
     this.#messages--;
-    this.#bytes -= entry.data.length;
+    this.#bytes -= entry.size;
     for (const fd of entry.fds) fd.close();
     if (this.#messages === 0) {
       this.#onEmpty?.();
@@ -169,6 +172,13 @@ export class Outbox {
     this.#lanes.delete(laneKey(lane.to));
     if (lane.to === undefined) this.#socket.wantWritable(false);
   }
+}
+
+function detached(): FdpassError {
+  return new FdpassError(
+    'ERR_FDPASS_DETACHED',
+    'the bytes of a message were transferred away while it waited to be sent',
+  );
 }
 
 // latin1 keeps every byte apart; an empty key is the connected peer (no address has an empty sun_path to send to).
