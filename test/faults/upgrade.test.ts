@@ -61,6 +61,11 @@ test('a process that a successor leaves behind does not hold up the verdict', as
   assert.deepEqual([code, exitCode], ['ERR_HANDOFF_SUCCESSOR_EXITED', 3]);
 });
 
+test('more listeners than a frame can name fail the upgrade, not the process', async () => {
+  const { code } = await run('long-manifest');
+  assert.equal(code, 'ERR_HANDOFF_PROTOCOL');
+});
+
 test('without descriptors an upgrade fails, and the process serves on', async () => {
   const { outcomes, status } = await run('no-descriptors', ['sh', '-c', 'ulimit -n 64; exec "$@"', 'sh']);
   assert.ok(outcomes?.every(({ code }) => code !== undefined));

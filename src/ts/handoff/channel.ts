@@ -45,14 +45,24 @@ export class ControlChannel {
       if (!hasCode(error, 'ECONNRESET')) onEnd();
     });
     this.#fail = onEnd;
+    this.#onGarbage = (reason) => handlers.onGarbage(reason);
   }
 
   readonly #fail: () => void;
+  readonly #onGarbage: (reason: string) => void;
 
   /** Queues if the peer is slow; the order is kept. A dead peer is reported by onEnd(). */
   send(type: FrameType, payload: Record<string, unknown>, fds: readonly FdLike[] = []): void {
     if (!this.#open || this.#txn === undefined) return;
-    const frame = encodeFrame({ type, txn: this.#txn, sequence: this.#sent++, payload });
+    let frame: Buffer;
+    try {
+      frame = encodeFrame({ type, txn: this.#txn, sequence: this.#sent, payload });
+    } catch (error) {
+      // Too many listeners for one OFFER. A turn later: we are in the middle of a step of the machine.
+      setImmediate(() => this.#open && this.#onGarbage((error as Error).message));
+      return;
+    }
+    this.#sent++;
     this.#socket.send(frame, { fds }).catch(this.#fail);
   }
 
