@@ -111,12 +111,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       const joined = await join({ ...settings, timeoutMs: settings.timeouts.hello });
       if ('server' in joined) {
         const handoff = new Handoff(settings, undefined, restoreStderr);
-        try {
-          handoff.#hold(joined.server);
-        } catch (error) {
-          void joined.server.close();
-          throw error;
-        }
+        handoff.#hold(joined.server, { unlink: true });
         return handoff;
       }
       // The hooks are called only after create() has returned, or for a failure that inherit() reports.
@@ -271,9 +266,14 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (this.#state === 'closed') throw this.#failure ?? closedError('Handoff');
   }
 
-  #hold(server: UnixSeqpacketServer): void {
-    // Kept for handing it over; the server works on its own.
-    this.#control = Fd.dup(server);
+  /** Takes the server over; closed when this fails. */
+  #hold(server: UnixSeqpacketServer, ifItFails: { unlink: boolean }): void {
+    try {
+      this.#control = Fd.dup(server); // for handing it over; the server works on its own
+    } catch (error) {
+      void server.close(ifItFails);
+      throw error;
+    }
     this.#holding = new Holding(server, {
       seam: this.#seam,
       timeouts: this.#timeouts,
@@ -302,7 +302,9 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     const control = this.#registry.takeControl();
     if (control === undefined) return;
     try {
-      this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }));
+      this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }), {
+        unlink: false,
+      });
     } finally {
       control.close(); // adopt() has consumed it, or failed
     }
