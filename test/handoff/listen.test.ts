@@ -18,6 +18,7 @@ import {
   netClient,
   type Target,
 } from '../helpers/clients';
+import { freePort } from '../helpers/free-port';
 import { type Actor, type Failure, portOf, Stage, web } from '../helpers/stage';
 
 const certificates = mkdtempSync(path.join(tmpdir(), 'fdpass-tls-'));
@@ -216,12 +217,3 @@ test('nothing is accepted before ready()', async (t) => {
   const status = await second.call<{ listeners: ListenerStatus[] }>('status');
   assert.equal(status.listeners[0]?.connections, 0);
 });
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

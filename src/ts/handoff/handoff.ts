@@ -329,7 +329,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#registry.closeInherited();
     this.#registry.stopAccepting({ unlink: false });
     void this.#drain();
-    if (served) this.emit('error', failure);
+    // Later: without a listener this throws, and what runs this step of the machine has more to do.
+    if (served) process.nextTick(() => this.emit('error', failure));
   }
 
   async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {

@@ -83,7 +83,9 @@ export class Registry {
   /** Starts accepting on every listener that does not yet. */
   async accept(): Promise<void> {
     for (const { server, fd, backlog } of this.#listeners.values()) {
-      if (!server.listening) await adoptServer(server, Fd.dup(fd), { backlog });
+      if (server.listening) continue;
+      using duplicate = Fd.dup(fd); // ours again if it is not adopted
+      await adoptServer(server, duplicate, { backlog });
     }
   }
 
