@@ -75,9 +75,23 @@ function ask(fd: number, family: SocketFamily | undefined, end: 'local' | 'remot
   }
 }
 
-/** One line for error texts: "a listening TCP socket on 127.0.0.1:80". */
-export function explain(info: FdInfo): string {
-  if (info.kind !== 'socket') return `a ${info.kind}`;
+const WORDS: Partial<Record<FdInfo['kind'], string>> = {
+  file: 'a file',
+  directory: 'a directory',
+  pipe: 'a pipe',
+  character: 'a character device',
+  block: 'a block device',
+};
+
+/**
+ * One line for error texts: "a listening TCP socket on 127.0.0.1:80", "a file".
+ * @param link what /proc/self/fd says, the only name of an eventfd, a pidfd or a namespace
+ */
+export function explain(info: FdInfo, link: string): string {
+  if (info.kind !== 'socket') {
+    const named = link.startsWith('/') || info.kind === 'pipe';
+    return (named && WORDS[info.kind]) || `a kernel object (${link})`;
+  }
   const protocol =
     info.protocol === 6
       ? 'TCP'
