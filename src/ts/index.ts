@@ -28,11 +28,20 @@ export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export { isSupported } from './native/binding';
 export type { BindOptions } from './sockets/bind-path';
+export { type ConnectUnixOptions, connectUnix } from './sockets/connect-unix';
+export type { ConnectionServerEvents, ListenOptions } from './sockets/connection-server';
 export { UnixDatagram } from './sockets/datagram';
-export type { Credentials, Message, SendOptions, SocketOptions } from './sockets/message';
+export type { Attachments, Message, SendOptions, SocketOptions } from './sockets/message';
+export type { Credentials } from './sockets/peer';
 export { type SeqpacketOptions, UnixSeqpacket } from './sockets/seqpacket';
 export {
   type AdoptSeqpacketServerOptions,
-  type ListenOptions,
   UnixSeqpacketServer,
 } from './sockets/seqpacket-server';
+export {
+  type FdsInfo,
+  type StreamConnectOptions,
+  type StreamOptions,
+  UnixStream,
+} from './sockets/stream';
+export { type AdoptUnixServerOptions, UnixServer } from './sockets/stream-server';

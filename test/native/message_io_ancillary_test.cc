@@ -11,10 +11,10 @@ using fdpass::UniqueFd;
 namespace {
 
 constexpr size_t kAll = fdpass::kMaxFdsPerMessage;
-constexpr fdpass::Inbox::Options kWithCredentials{1, 0, true, false};
+constexpr fdpass::Inbox::Options kWithCredentials{1, {0, true, false, false}};
 
 fdpass::Inbox::Options WithFds(size_t max_fds, size_t max_messages = 1) {
-  return {max_messages, max_fds, false, false};
+  return {max_messages, {max_fds, false, false, false}};
 }
 
 void PassCredentials(const UniqueFd& socket) {
@@ -132,7 +132,7 @@ TEST("descriptors, credentials and the sign of life fit one message") {
   MUST(fdpass::EnableEndDetection(pair.second.borrow()));
   MUST(SendText(pair.first, "", nullptr, std::vector<int>(kAll, pair.first.get())));
   Mailbox mailbox;
-  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, kAll, true, true})), 1u);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, {kAll, true, false, true}})), 1u);
   CHECK_EQ(mailbox.message().control.fd_count, kAll);
   CHECK(!mailbox.message().control.truncated);
   CHECK(mailbox.message().control.credentials.has_value());

@@ -11,7 +11,7 @@ using fdpass::UniqueFd;
 
 namespace {
 
-constexpr fdpass::Inbox::Options kWithEnd{4, 0, false, true};
+constexpr fdpass::Inbox::Options kWithEnd{4, {0, false, false, true}};
 
 }  // namespace
 
@@ -95,7 +95,7 @@ TEST("a peer that shut down for writing has ended") {
   MUST(fdpass::EnableEndDetection(pair.second.borrow()));
   MUST(fdpass::Shutdown(pair.first.borrow(), SHUT_WR));
   Mailbox mailbox;
-  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, 0, false, true})), 0u);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, {0, false, false, true}})), 0u);
   CHECK(mailbox.ended());
 }
 

@@ -21,23 +21,31 @@ constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC;
 
 }  // namespace
 
-Result<size_t> SendMessage(BorrowedFd socket, const uint8_t* data, size_t size,
-                           const UnixAddress* to, const int* fds, size_t fd_count) {
+Result<size_t> SendMessage(BorrowedFd socket, const OutgoingMessage& message) {
+  const int flags = kSendFlags | message.flags;
+  const bool plain = message.to == nullptr && message.fd_count == 0 &&
+                     message.credentials == nullptr && message.control == nullptr;
   ssize_t sent;
-  if (to == nullptr && fd_count == 0) {
+  if (plain && message.buffer_count == 1) {
     // 0.36 us less than sendmsg(2) with nothing but a buffer.
-    sent = RetryOnInterrupt([&] { return ::send(socket.get(), data, size, kSendFlags); });
+    const iovec& buffer = message.buffers[0];
+    const auto send = [&] { return ::send(socket.get(), buffer.iov_base, buffer.iov_len, flags); };
+    sent = RetryOnInterrupt(send);
   } else {
     OutgoingControl control;
-    auto added = control.AddRights(fds, fd_count);
+    if (message.credentials != nullptr) control.AddCredentials(*message.credentials);
+    auto added = control.AddRights(message.fds, message.fd_count);
     if (!added.ok()) return added.error();
-    iovec vector{const_cast<uint8_t*>(data), size};
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    SetDestination(&message, to);
-    control.AttachTo(&message);
-    sent = RetryOnInterrupt([&] { return ::sendmsg(socket.get(), &message, kSendFlags); });
+    msghdr header{};
+    header.msg_iov = message.buffers;
+    header.msg_iovlen = message.buffer_count;
+    SetDestination(&header, message.to);
+    control.AttachTo(&header);
+    if (message.control != nullptr) {
+      header.msg_control = const_cast<uint8_t*>(message.control);
+      header.msg_controllen = message.control_size;
+    }
+    sent = RetryOnInterrupt([&] { return ::sendmsg(socket.get(), &header, flags); });
   }
   if (sent == -1) return SysError{errno, "sendmsg"};
   return static_cast<size_t>(sent);
@@ -69,7 +77,7 @@ Result<size_t> Inbox::Receive(BorrowedFd socket, const Options& options) {
   fds_.clear();
   ended_ = false;
   const size_t wanted = std::min(options.max_messages, slots_);
-  const size_t room = ControlSpace(options.max_fds, options.credentials, options.end_of_stream);
+  const size_t room = ControlSpace(options.control);
   for (size_t i = 0; i < wanted; i++) {
     vectors_[i] = {slab_ + i * slot_size_, slot_size_};
     msghdr& header = headers_[i].msg_hdr;
@@ -92,7 +100,7 @@ Result<size_t> Inbox::Receive(BorrowedFd socket, const Options& options) {
     messages_[i].control = ParseControl(headers_[i].msg_hdr, &fds_);
   }
   for (int i = 0; i < received; i++) {
-    if (options.end_of_stream && headers_[i].msg_len == 0 && !messages_[i].control.any) {
+    if (options.control.timestamp && headers_[i].msg_len == 0 && !messages_[i].control.any) {
       ended_ = true;
       return static_cast<size_t>(i);
     }
@@ -107,7 +115,7 @@ void Inbox::Judge(size_t index, const Options& options) {
   message.size = std::min(message.real_size, slot_size_);
   message.from.SetSizeFromKernel(headers_[index].msg_hdr.msg_namelen);
   // Control space is rounded up, so room for one descriptor holds two.
-  while (message.control.fd_count > options.max_fds) {
+  while (message.control.fd_count > options.control.max_fds) {
     fds_[message.first_fd + --message.control.fd_count].reset();
     message.control.truncated = true;
   }

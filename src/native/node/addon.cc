@@ -9,6 +9,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   fdpass::ExportFdBinding(env, exports);
   fdpass::ExportSocketBinding(env, exports);
   fdpass::ExportMessageBinding(env, exports);
+  fdpass::ExportRawBinding(env, exports);
   fdpass::ExportWatcherBinding(env, exports);
   return exports;
 }

@@ -9,6 +9,7 @@ namespace fdpass {
 void ExportFdBinding(Napi::Env env, Napi::Object exports);
 void ExportSocketBinding(Napi::Env env, Napi::Object exports);
 void ExportMessageBinding(Napi::Env env, Napi::Object exports);
+void ExportRawBinding(Napi::Env env, Napi::Object exports);
 void ExportWatcherBinding(Napi::Env env, Napi::Object exports);
 
 }  // namespace fdpass

@@ -3,8 +3,8 @@ import { constants } from 'node:os';
 import { FdpassError, systemError } from '../base/errors';
 import { MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../base/limits';
 import type { UnixAddress } from '../fd/address';
-import { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
+import { KeptAttachment, type Lent } from './attachment';
 
 const EAGAIN = -constants.errno.EAGAIN;
 
@@ -13,18 +13,25 @@ const EAGAIN = -constants.errno.EAGAIN;
 const FIRST_RETRY_MS = 1;
 const LAST_RETRY_MS = 20;
 
+export interface Outgoing {
+  data: Uint8Array;
+  /** Undefined: the connected peer. */
+  to: UnixAddress | undefined;
+  lent: Lent;
+}
+
 interface Entry {
   data: Uint8Array;
   /** What it was when it was queued: a transfer to another thread leaves an empty array behind. */
   size: number;
-  /** Duplicates: the caller may close its own meanwhile, and its numbers may be given out again. */
-  fds: Fd[];
+  attachment: KeptAttachment;
   settle(error?: Error): void;
 }
 
 /** Those who wait for one destination. A full one does not hold up the others. */
 interface Lane {
   to: UnixAddress | undefined;
+  /** Empty if only trySend() was refused, and 'drain' is to follow. */
   entries: Entry[];
   retryMs: number;
   timer?: NodeJS.Timeout;
@@ -33,9 +40,11 @@ interface Lane {
 /** What the outbox asks of its socket. */
 export interface OutboxSocket {
   readonly fd: number;
+  readonly highWaterMark: number;
   /** Asks for a call of flushConnected() as soon as the socket has room for the connected peer. */
   wantWritable(want: boolean): void;
   readonly ref: boolean;
+  onDrain(): void;
 }
 
 export class Outbox {
@@ -43,6 +52,7 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   #messages = 0;
   #bytes = 0;
+  #needDrain = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(socket: OutboxSocket) {
@@ -53,13 +63,24 @@ export class Outbox {
     return this.#messages;
   }
 
+  /** True from a refused trySend(), or from the high-water mark on, until onDrain(). */
+  get needDrain(): boolean {
+    return this.#needDrain;
+  }
+
   /**
    * One attempt, now. False when the destination is full or others wait for it already.
    * @throws SystemError of sendmsg(2)
    */
-  trySend(data: Uint8Array, to: UnixAddress | undefined, fds: Int32Array | undefined): boolean {
-    if (this.#messages > 0 && this.#lanes.has(laneKey(to))) return false;
-    return attempt(this.#socket.fd, data, to, fds);
+  trySend(message: Outgoing): boolean {
+    const lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(laneKey(message.to));
+    return (lane?.entries.length ?? 0) === 0 && attempt(this.#socket.fd, message);
+  }
+
+  /** After a trySend() that was refused for good: onDrain() follows when another one is worth it. */
+  awaitRoom(to: UnixAddress | undefined): void {
+    this.#needDrain = true;
+    this.#await(this.#lane(to));
   }
 
   /**
@@ -67,23 +88,20 @@ export class Outbox {
    * @returns takes the message back, if it still waits
    * @throws ERR_FDPASS_QUEUE_FULL, and EMFILE of fcntl(2)
    */
-  enqueue(
-    data: Uint8Array,
-    to: UnixAddress | undefined,
-    fds: Int32Array | undefined,
-    settle: (error?: Error) => void,
-  ): () => void {
+  enqueue(message: Outgoing, settle: (error?: Error) => void): () => void {
+    const { data, to, lent } = message;
     if (this.#messages >= MAX_QUEUED_MESSAGES || this.#bytes + data.length > MAX_QUEUED_BYTES) {
       throw new FdpassError(
         'ERR_FDPASS_QUEUE_FULL',
         `${this.#messages} messages (${this.#bytes} bytes) wait for a full peer already; await send() before sending more`,
       );
     }
-    const entry: Entry = { data, size: data.length, fds: duplicateAll(fds), settle };
+    const entry: Entry = { data, size: data.length, attachment: new KeptAttachment(lent), settle };
     const lane = this.#lane(to);
     lane.entries.push(entry);
     this.#messages++;
     this.#bytes += data.length;
+    if (this.#messages >= this.#socket.highWaterMark) this.#needDrain = true;
     this.#await(lane);
     return () => {
       if (lane.entries.includes(entry)) this.#remove(lane, entry);
@@ -105,11 +123,13 @@ export class Outbox {
   /** The socket closes: everyone who waits is told. */
   clear(error: Error): void {
     this.#onEmpty = undefined;
+    this.#needDrain = false;
     for (const lane of [...this.#lanes.values()]) {
       for (const entry of [...lane.entries]) {
         this.#remove(lane, entry);
         entry.settle(error);
       }
+      this.#removeLane(lane);
     }
   }
 
@@ -145,9 +165,9 @@ export class Outbox {
     for (let entry = lane.entries[0]; entry !== undefined; entry = lane.entries[0]) {
       let error: Error | undefined;
       try {
-        const fds = entry.fds.length === 0 ? undefined : Int32Array.from(entry.fds, (fd) => fd.fd);
         if (entry.data.length !== entry.size) throw detached();
-        if (!attempt(this.#socket.fd, entry.data, lane.to, fds)) break;
+        const message = { data: entry.data, to: lane.to, lent: entry.attachment.lend() };
+        if (!attempt(this.#socket.fd, message)) break;
         lane.retryMs = FIRST_RETRY_MS;
       } catch (failure) {
         error = failure as Error;
@@ -156,21 +176,30 @@ export class Outbox {
       entry.settle(error);
     }
     if (lane.entries.length > 0) this.#await(lane);
+    else this.#removeLane(lane);
   }
 
   #remove(lane: Lane, entry: Entry): void {
     lane.entries.splice(lane.entries.indexOf(entry), 1);
     this.#messages--;
     this.#bytes -= entry.size;
-    for (const fd of entry.fds) fd.close();
+    entry.attachment.close();
     if (this.#messages === 0) {
       this.#onEmpty?.();
       this.#onEmpty = undefined;
     }
-    if (lane.entries.length > 0) return;
+    if (lane.entries.length === 0) this.#removeLane(lane);
+  }
+
+  // Not one that took a new message while its last one was settled.
+  #removeLane(lane: Lane): void {
+    if (lane.entries.length > 0 || this.#lanes.get(laneKey(lane.to)) !== lane) return;
     clearTimeout(lane.timer);
     this.#lanes.delete(laneKey(lane.to));
     if (lane.to === undefined) this.#socket.wantWritable(false);
+    if (!this.#needDrain || this.#lanes.size > 0) return;
+    this.#needDrain = false;
+    this.#socket.onDrain();
   }
 }
 
@@ -186,29 +215,18 @@ function laneKey(to: UnixAddress | undefined): string {
   return to === undefined ? '' : to.sunPath.toString('latin1');
 }
 
-function attempt(
-  fd: number,
-  data: Uint8Array,
-  to: UnixAddress | undefined,
-  fds: Int32Array | undefined,
-): boolean {
-  const sent = binding.send(fd, data, to?.sunPath, fds);
+function attempt(fd: number, { data, to, lent }: Outgoing): boolean {
+  const sent = binding.send(fd, data, to?.sunPath, lent.fds, lent.credentials);
   if (sent >= 0) return true;
   if (sent === EAGAIN) return false;
-  const error = systemError(sent, 'sendmsg', to?.toString());
-  if (error.code === 'EPERM' && fds !== undefined) {
-    error.message += ' (the receiver takes no descriptors; if it uses fdpass, set its maxFds)';
-  }
-  throw error;
+  throw sendError(sent, lent, to);
 }
 
-function duplicateAll(fds: Int32Array | undefined): Fd[] {
-  const duplicates: Fd[] = [];
-  try {
-    for (const fd of fds ?? []) duplicates.push(Fd.dup(fd));
-    return duplicates;
-  } catch (error) {
-    for (const fd of duplicates) fd.close();
-    throw error;
+/** @param errno negative */
+export function sendError(errno: number, lent: Lent, to?: UnixAddress): Error {
+  const error = systemError(errno, 'sendmsg', to?.toString());
+  if (error.code === 'EPERM' && lent.fds !== undefined) {
+    error.message += ' (the receiver takes no descriptors; if it uses fdpass, set its maxFds)';
   }
+  return error;
 }

@@ -1,0 +1,203 @@
+// ConnectionServer: what servers of connections share: listening, accepting in batches, the life cycle.
+import { EventEmitter } from 'node:events';
+import { constants } from 'node:os';
+import { closedError, FdpassError, systemError } from '../base/errors';
+import { DEFAULT_BACKLOG } from '../base/limits';
+import { validateInteger } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { Fd } from '../fd/fd';
+import { binding } from '../native/binding';
+import { type BindOptions, type BoundName, bindUnix, holdName } from './bind-path';
+import { passRights } from './passing';
+import { READABLE, Readiness } from './readiness';
+
+/** Connections accepted in one turn of the loop, so that a flood leaves time for others. */
+const ACCEPT_BATCH = 16;
+
+/** A process without free descriptors tries again after this; until then the queue is the kernel's. */
+const EMFILE_PAUSE_MS = 100;
+
+const { EAGAIN, ECONNABORTED } = constants.errno;
+
+export interface ConnectionServerEvents<Connection> {
+  connection: [connection: Connection];
+  listening: [];
+  error: [error: Error];
+  close: [];
+}
+
+export interface ListenOptions extends BindOptions {
+  /** Connections that wait to be accepted; one more is let in, the next connect() fails with EAGAIN. Default 511. */
+  backlog?: number;
+}
+
+/** What a kind of server adds. */
+export interface ConnectionKind<Connection> {
+  /** SOCK_* */
+  type: number;
+  /** Descriptors that a connection takes in a message: with 0, none can be sent to it. */
+  maxFds: number;
+  /** Owns `fd` once it has returned; while it throws, the server does. */
+  open(fd: Fd): Connection;
+  /** A connection that nobody listens for. */
+  refuse(connection: Connection): void;
+}
+
+export abstract class ConnectionServer<Connection> extends EventEmitter<ConnectionServerEvents<Connection>> {
+  readonly #kind: ConnectionKind<Connection>;
+  readonly #numbers = new Int32Array(ACCEPT_BATCH);
+  /** Accepted, and not connections yet. Bounded by one batch. */
+  readonly #accepted: Fd[] = [];
+  #listener: { fd: Fd; readiness: Readiness; name: BoundName } | undefined;
+  #closing: Promise<void> | undefined;
+  #ref = true;
+  #pause: NodeJS.Timeout | undefined;
+  #short = false;
+
+  protected constructor(kind: ConnectionKind<Connection>) {
+    super();
+    this.#kind = kind;
+  }
+
+  /** The number, borrowed, so that the server can be lent; -1 when it does not listen. */
+  get fd(): number {
+    return this.#listener?.fd.fd ?? -1;
+  }
+
+  get listening(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  /**
+   * Binds and listens, now; 'listening' follows.
+   * @throws SystemError EADDRINUSE, EACCES, ENOENT; ERR_FDPASS_CLOSED; ERR_FDPASS_LISTENING
+   */
+  listen(address: AddressLike, options: ListenOptions = {}): this {
+    if (this.#closing !== undefined) throw closedError(this.constructor.name);
+    if (this.#listener !== undefined)
+      throw new FdpassError('ERR_FDPASS_LISTENING', 'this server listens already');
+    const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 0, 2 ** 31 - 1);
+    const { type } = this.#kind;
+    const fd = Fd.own(binding.openSocket(type));
+    try {
+      const name = bindUnix({ fd: fd.fd, type, backlog }, UnixAddress.from(address), options);
+      this.#start(fd, name);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    return this;
+  }
+
+  /** @throws ERR_FDPASS_CLOSED when it does not listen */
+  address(): UnixAddress {
+    if (this.#listener === undefined) throw closedError(this.constructor.name);
+    return UnixAddress.fromSunPath(binding.localUnixAddress(this.#listener.fd.fd));
+  }
+
+  ref(): this {
+    return this.#setRef(true);
+  }
+
+  unref(): this {
+    return this.#setRef(false);
+  }
+
+  /**
+   * Stops accepting. Connections live on. Idempotent.
+   * @param options.unlink false leaves the file to whoever listens on the socket now. Default true.
+   */
+  close(options: { unlink?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.unlink !== false);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Starts on a listener that somebody else made; owns `fd` once it has returned. */
+  protected startOn(fd: Fd, holdsName: boolean): void {
+    const address = UnixAddress.fromSunPath(binding.localUnixAddress(fd.fd));
+    this.#start(fd, holdsName ? holdName(address) : { unlink() {} });
+  }
+
+  async #close(unlink: boolean): Promise<void> {
+    clearTimeout(this.#pause);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.readiness.close();
+    if (unlink) listener?.name.unlink();
+    listener?.fd.close();
+    for (const fd of this.#accepted.splice(0)) fd.close();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    this.emit('close');
+  }
+
+  #start(fd: Fd, name: BoundName): void {
+    passRights(fd.fd, this.#kind.maxFds > 0); // inherited by connections
+    const readiness = new Readiness(fd.fd, () => this.#accept());
+    this.#listener = { fd, readiness, name };
+    readiness.setRef(this.#ref);
+    readiness.want(READABLE);
+    process.nextTick(() => {
+      if (this.listening) this.emit('listening');
+    });
+  }
+
+  #setRef(ref: boolean): this {
+    this.#ref = ref;
+    this.#listener?.readiness.setRef(ref);
+    ref ? this.#pause?.ref() : this.#pause?.unref();
+    return this;
+  }
+
+  #accept(): void {
+    if (this.#listener === undefined || this.#pause !== undefined) return;
+    if (this.#accepted.length === 0) {
+      const count = binding.accept(this.#listener.fd.fd, this.#numbers);
+      if (count === -EAGAIN || count === -ECONNABORTED) return;
+      if (count < 0) {
+        this.#pauseAccepting(systemError(count, 'accept'));
+        return;
+      }
+      this.#accepted.push(...Array.from(this.#numbers.subarray(0, count), Fd.own));
+    }
+    this.#open();
+  }
+
+  // A handler that throws must not cost the connections behind it: they follow in the next turn, as does
+  // one that could not get its watcher (which needs a descriptor of its own), once there is room.
+  #open(): void {
+    try {
+      for (let fd = this.#accepted[0]; fd !== undefined; fd = this.#accepted[0]) {
+        let connection: Connection;
+        try {
+          connection = this.#kind.open(fd);
+        } catch (error) {
+          this.#pauseAccepting(error as Error);
+          return;
+        }
+        this.#accepted.shift();
+        this.#short = false;
+        if (!this.emit('connection', connection)) this.#kind.refuse(connection);
+      }
+    } finally {
+      if (this.#accepted.length > 0 && this.#pause === undefined) setImmediate(() => this.#accept());
+    }
+  }
+
+  // EMFILE, ENFILE, ENOMEM: the listener stays readable, so watching it would spin. Said once.
+  #pauseAccepting(error: Error): void {
+    this.#listener?.readiness.drop(READABLE);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#listener?.readiness.want(READABLE);
+      this.#accept();
+    }, EMFILE_PAUSE_MS);
+    if (!this.#ref) this.#pause.unref();
+    const told = this.#short;
+    this.#short = true;
+    if (!told) this.emit('error', error);
+  }
+}

@@ -1,0 +1,499 @@
+// UnixStream: a connected AF_UNIX stream as a Duplex, with the habits of net.Socket, that also carries descriptors.
+import { constants } from 'node:os';
+import { Duplex } from 'node:stream';
+import { onCancel, validateWaitOptions } from '../base/abort';
+import { closedError, hasCode, invalidArgType, outOfRange, systemError } from '../base/errors';
+import { DEFAULT_MAX_BYTES, MAX_FDS_PER_MESSAGE, MAX_TIMEOUT_MS } from '../base/limits';
+import { toBytes, validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { SOCK_STREAM } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { requireUnixSocket } from '../fd/kind';
+import { binding } from '../native/binding';
+import { lendAttachment } from './attachment';
+import { type BoundName, bindUnix } from './bind-path';
+import { Connecting } from './connecting';
+import { SHUT, SO, SOL_SOCKET } from './constants';
+import { consume } from './consume';
+import { Inbox } from './inbox';
+import { type ControlLimits, discard, type Message, type SendOptions } from './message';
+import { setPassing } from './passing';
+import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
+import { READABLE, Readiness, WRITABLE } from './readiness';
+import { Parcel, StreamWriter } from './stream-writer';
+
+const { EAGAIN } = constants.errno;
+
+/** Reads in one turn of the loop, so that a flood leaves time for others. */
+const READS_PER_TURN = 4;
+
+export interface StreamOptions {
+  /**
+   * Descriptors that may come with one read, 0 to 253. With 0, the default, none can be forced upon the process:
+   * what comes is closed (and refused to the sender with EPERM from Linux 6.16 on).
+   */
+  maxFds?: number;
+  /** Tell by 'credentials' who wrote what follows (SO_PASSCRED). An unbound socket then gets a name from the kernel. */
+  credentials?: boolean;
+  /** Stay open for writing after the peer has ended. Default false: the stream ends by itself. */
+  allowHalfOpen?: boolean;
+  /** Bytes to buffer in each direction before the peer, or whoever writes, has to wait. Default: that of node:stream. */
+  highWaterMark?: number;
+  /** Bytes on their way to the peer, as the kernel counts them: the more, the fewer system calls. SO_SNDBUF, socket(7) */
+  sendBufferSize?: number;
+  /** Destroys the stream with an AbortError. */
+  signal?: AbortSignal;
+}
+
+export interface StreamConnectOptions extends StreamOptions {
+  /** Milliseconds to wait while the server's backlog is full. Default: as long as it lives. */
+  timeout?: number;
+  /** The name that the server sees. A file of that name is removed when the stream closes. */
+  localAddress?: AddressLike;
+}
+
+/** What came beside the descriptors of an 'fds' event. */
+export interface FdsInfo {
+  /** More came than `maxFds` allows, or than the process may open; the rest was closed. */
+  dropped: boolean;
+}
+
+/** The types of the events that Duplex does not know. */
+export interface UnixStream {
+  addListener(event: 'fds', listener: (fds: Fd[], info: FdsInfo) => void): this;
+  addListener(event: 'credentials', listener: (credentials: Credentials) => void): this;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this;
+  on(event: 'fds', listener: (fds: Fd[], info: FdsInfo) => void): this;
+  on(event: 'credentials', listener: (credentials: Credentials) => void): this;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once(event: 'fds', listener: (fds: Fd[], info: FdsInfo) => void): this;
+  once(event: 'credentials', listener: (credentials: Credentials) => void): this;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+/**
+ * Events: those of stream.Duplex, 'connect', 'ready', 'timeout', and two that come right before the 'data' they belong
+ * to, when all that was received earlier has been consumed: 'fds' (Fd[], { dropped }), which are the listener's and
+ * closed if there is none, and 'credentials' (Credentials), when another process writes than before.
+ *
+ * Errors as net.Socket has them: 'error', then 'close'. SystemError ECONNRESET (the peer closed with bytes of ours
+ * unread), EPIPE (it takes no more).
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types events
+export class UnixStream extends Duplex {
+  readonly #fd: Fd;
+  readonly #limits: ControlLimits;
+  readonly #inbox = Inbox.for(DEFAULT_MAX_BYTES);
+  readonly #readiness: Readiness;
+  readonly #writer: StreamWriter;
+  #connecting: Connecting | undefined;
+  #isConnecting: boolean;
+  #name: BoundName | undefined;
+  #stopSignal = (): void => {};
+  #reading = false;
+  /** Received, and not to be shown yet. */
+  #held: Message | undefined;
+  /** Somebody has called read(). */
+  #wasRead = false;
+  #sender: Credentials | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  /** Milliseconds of setTimeout(); undefined before it was called. */
+  timeout: number | undefined;
+
+  /** Owns `fd` once it has returned; while it throws, the caller does. */
+  private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
+    validateObject('options', options);
+    const { allowHalfOpen = false, highWaterMark } = options;
+    super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    this.#fd = fd;
+    this.#isConnecting = !connected;
+    this.#limits = {
+      maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),
+      credentials: options.credentials === true,
+      pidFd: false,
+    };
+    setPassing(fd.fd, this.#limits);
+    // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
+    // read fail with EAGAIN: a peer could keep the loop spinning.
+    binding.setOption(fd.fd, SOL_SOCKET, SO.OOBINLINE, 1);
+    if (options.sendBufferSize !== undefined) {
+      const size = validateInteger('options.sendBufferSize', options.sendBufferSize, 1, 2 ** 31 - 1);
+      binding.setSendBufferSize(fd.fd, size);
+    }
+    this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
+    this.#writer = new StreamWriter(
+      {
+        fd: fd.fd,
+        wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
+        onSent: (bytes) => {
+          this.#bytesWritten += bytes;
+          this.#idle?.refresh();
+        },
+      },
+      connected,
+    );
+    this.#watchSignal(options.signal);
+  }
+
+  /**
+   * Connects, and waits while the server's backlog is full. 'connect' and 'ready' follow, or 'error' and 'close':
+   * SystemError ENOENT, ECONNREFUSED (nobody listens), EACCES, EPROTOTYPE (another type of socket), ERR_FDPASS_TIMEOUT.
+   * What is written before is sent then.
+   * @throws TypeError, RangeError for wrong arguments; SystemError EMFILE
+   */
+  static connect(address: AddressLike, options: StreamConnectOptions = {}): UnixStream {
+    const to = UnixAddress.from(address);
+    validateObject('options', options);
+    const { timeout, localAddress } = options;
+    if (timeout !== undefined) validateTimeout('options.timeout', timeout);
+    const from = localAddress === undefined ? undefined : UnixAddress.from(localAddress);
+    const fd = Fd.own(binding.openSocket(SOCK_STREAM));
+    let stream: UnixStream;
+    try {
+      stream = new UnixStream(fd, options, false);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    stream.#connect(to, from, timeout);
+    return stream;
+  }
+
+  /** Two streams connected to each other. socketpair(2) */
+  static pair(options: StreamOptions = {}): [UnixStream, UnixStream] {
+    const [first, second] = binding.openPair(SOCK_STREAM).map(Fd.own) as [Fd, Fd];
+    let opened: UnixStream | undefined;
+    try {
+      opened = UnixStream.own(first, options);
+      return [opened, UnixStream.own(second, options)];
+    } catch (error) {
+      if (opened === undefined) first.close();
+      else opened.destroy();
+      second.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Consumes `fd` unless it throws.
+   * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX stream socket that does not listen
+   */
+  static adopt(fd: Fd, options: StreamOptions = {}): UnixStream {
+    requireUnixSocket(fd, 'stream', false);
+    return consume(fd, (own) => UnixStream.own(own, options));
+  }
+
+  /** @internal A connected socket. Owns `fd` once it has returned. */
+  static own(fd: Fd, options: StreamOptions): UnixStream {
+    const stream = new UnixStream(fd, options, true);
+    stream.#startReading();
+    return stream;
+  }
+
+  /** The number, borrowed, so that the stream can be lent; -1 once destroyed. */
+  get fd(): number {
+    return this.#fd.fd;
+  }
+
+  get connecting(): boolean {
+    return this.#isConnecting;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** Bytes that the kernel has taken. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  address(): UnixAddress {
+    return UnixAddress.fromSunPath(binding.localUnixAddress(this.#open()));
+  }
+
+  /**
+   * The name of the other end; unnamed for most clients. (`remoteAddress` is a string in net.Socket, undefined for
+   * AF_UNIX, and so it is here.)
+   * @throws SystemError ENOTCONN
+   */
+  peerAddress(): UnixAddress {
+    return UnixAddress.fromSunPath(binding.remoteUnixAddress(this.#open()));
+  }
+
+  /**
+   * Who called connect(), listen() or socketpair() at the other end, fixed at that moment. SO_PEERCRED, socket(7)
+   * @throws SystemError ENOTCONN
+   */
+  get peerCredentials(): Credentials {
+    return peerCredentials(this.#open());
+  }
+
+  /**
+   * The supplementary groups of that process. SO_PEERGROUPS, socket(7)
+   * @throws SystemError ENODATA if not connected
+   */
+  peerGroups(): number[] {
+    return peerGroups(this.#open());
+  }
+
+  /**
+   * A pidfd of that process, which the caller owns: it cannot be mistaken for a later process of that number.
+   * @throws SystemError ENOPROTOOPT before Linux 6.5, ENODATA if not connected
+   */
+  peerPidFd(): Fd {
+    return peerPidFd(this.#open());
+  }
+
+  /**
+   * write() for what has descriptors, credentials or a deadline, in order with other writes. Descriptors are lent, and
+   * go once, with the first byte; `data` must not change until it went.
+   *
+   * If the deadline or the signal comes before the first byte went, nothing of it will be sent; afterwards the
+   * stream is destroyed, as a part of it is with the peer.
+   * @returns resolves when the kernel has all of it
+   * @throws RangeError for descriptors without a byte (a stream drops them); SystemError EPERM (the peer refuses
+   * descriptors), ETOOMANYREFS, which leave the stream usable; EPIPE, ECONNRESET; ERR_FDPASS_TIMEOUT, AbortError
+   */
+  async send(data: string | Uint8Array, options: SendOptions = {}): Promise<void> {
+    validateWaitOptions(options);
+    this.#open();
+    const bytes = toBytes('data', data);
+    const lent = lendAttachment(options);
+    if (bytes.length === 0 && (lent.fds !== undefined || lent.credentials !== undefined)) {
+      throw outOfRange(
+        'data',
+        'at least one byte long: a stream drops descriptors and credentials without one',
+        data,
+      );
+    }
+    // A view of our own: the writer knows it by its identity.
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const parcel = new Parcel(lent);
+    this.#writer.attach(chunk, parcel);
+    await new Promise<void>((resolve, reject) => {
+      const stop = onCancel(options, 'send()', (error) => {
+        if (parcel.state === 'begun') this.destroy(error);
+        else parcel.drop(error);
+        reject(error);
+      });
+      this.write(chunk, (error) => {
+        stop();
+        if (error && parcel.state === 'waiting') parcel.drop(error);
+        const failure = parcel.failure ?? error;
+        if (failure) reject(failure);
+        else resolve();
+      });
+      try {
+        parcel.keep();
+      } catch (error) {
+        parcel.drop(error as Error);
+      }
+    });
+  }
+
+  /** Takes nothing more: the peer's writes fail with EPIPE, and what it sent already is followed by 'end'. */
+  closeRead(): this {
+    binding.shutdown(this.#open(), SHUT.read);
+    return this;
+  }
+
+  /** 'timeout' after so many milliseconds without a byte in or out; the stream stays open. 0: never. */
+  setTimeout(ms: number, callback?: () => void): this {
+    this.timeout = validateInteger('ms', ms, 0, MAX_TIMEOUT_MS);
+    clearTimeout(this.#idle);
+    if (ms > 0 && !this.destroyed) this.#idle = setTimeout(() => this.emit('timeout'), ms).unref();
+    if (callback !== undefined) ms > 0 ? this.once('timeout', callback) : this.off('timeout', callback);
+    return this;
+  }
+
+  /** For callers that take it for a TCP socket: nothing to do. */
+  setNoDelay(_noDelay?: boolean): this {
+    return this;
+  }
+
+  /** For callers that take it for a TCP socket, such as http.Agent: nothing to do. */
+  setKeepAlive(_enable?: boolean, _initialDelay?: number): this {
+    return this;
+  }
+
+  ref(): this {
+    this.#connecting?.ref();
+    if (!this.destroyed) this.#readiness.setRef(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#connecting?.unref();
+    if (!this.destroyed) this.#readiness.setRef(false);
+    return this;
+  }
+
+  /** Every consumer comes through here, and may have emptied the buffer that #held waits for. */
+  override read(size?: number): unknown {
+    if (size !== 0) this.#wasRead = true;
+    const data = super.read(size);
+    if (this.#held !== undefined) process.nextTick(() => this.#showHeld());
+    return data;
+  }
+
+  override _read(): void {
+    this.#reading = true;
+    if (!this.#isConnecting && this.#held === undefined) this.#readiness.want(READABLE);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    this.#writer.write([chunk], done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error) => void): void {
+    this.#writer.write(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    if (this.#isConnecting) {
+      this.once('connect', () => this._final(done));
+      return;
+    }
+    try {
+      binding.shutdown(this.#open(), SHUT.write);
+      done();
+    } catch (error) {
+      done(hasCode(error, 'ENOTCONN') ? undefined : (error as Error)); // the peer has reset it already
+    }
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#stopSignal();
+    this.#connecting?.cancel();
+    clearTimeout(this.#idle);
+    this.#readiness.close();
+    this.#name?.unlink();
+    this.#fd.close();
+    if (this.#held !== undefined) discard(this.#held);
+    this.#held = undefined;
+    this.#writer.close(error ?? closedError('UnixStream'));
+    done(error);
+  }
+
+  #open(): number {
+    if (this.#fd.fd === -1) throw closedError('UnixStream');
+    return this.#fd.fd;
+  }
+
+  /** As net.Socket does: the end of the peer is seen although nobody reads. */
+  #startReading(): void {
+    if (!this.isPaused()) this.read(0);
+    if (this.#reading) this.#readiness.want(READABLE);
+  }
+
+  #watchSignal(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    if (!(signal instanceof AbortSignal)) throw invalidArgType('options.signal', 'an AbortSignal', signal);
+    try {
+      this.#stopSignal = onCancel({ signal }, 'the stream', (error) => this.destroy(error));
+    } catch (error) {
+      this.destroy(error as Error); // aborted already
+    }
+  }
+
+  #connect(to: UnixAddress, from: UnixAddress | undefined, timeout: number | undefined): void {
+    if (this.destroyed) return;
+    try {
+      if (from !== undefined) this.#name = bindUnix({ fd: this.#fd.fd, type: SOCK_STREAM }, from, {});
+      this.#connecting = new Connecting({ fd: this.#fd.fd, to, timeout }, (error) =>
+        this.#onConnected(error),
+      );
+    } catch (error) {
+      setImmediate(() => this.destroy(error as Error)); // when the caller has had time to listen
+    }
+  }
+
+  #onConnected(error: Error | undefined): void {
+    this.#connecting = undefined;
+    if (error !== undefined) {
+      this.destroy(error);
+      return;
+    }
+    this.#isConnecting = false;
+    this.emit('connect');
+    this.emit('ready');
+    if (this.destroyed) return;
+    this.#writer.open();
+    this.#startReading();
+  }
+
+  #onReady(events: number): void {
+    if ((events & WRITABLE) !== 0) this.#writer.flush();
+    if ((events & READABLE) !== 0 && !this.destroyed) this.#receive();
+  }
+
+  #receive(): void {
+    for (let reads = 0; reads < READS_PER_TURN && this.#reading && this.#held === undefined; reads++) {
+      const batch = this.#inbox.receive(this.#fd.fd, this.#limits, 1, false);
+      if (batch === -EAGAIN) return;
+      if (typeof batch === 'number') {
+        this.destroy(systemError(batch, 'recvmsg'));
+        return;
+      }
+      this.#take(batch.messages[0] as Message);
+    }
+    if (!this.#reading || this.#held !== undefined) this.#readiness.drop(READABLE);
+  }
+
+  #take(chunk: Message): void {
+    if (chunk.size === 0) {
+      this.#reading = false;
+      this.push(null);
+      this.read(0); // 'end' comes although nobody reads, if nothing is there to be read
+      return;
+    }
+    this.#bytesRead += chunk.size;
+    this.#idle?.refresh();
+    this.#held = chunk;
+    if (this.#mayShow(chunk)) this.#showHeld();
+  }
+
+  /** Bytes alone: at once. What has an event of its own: when somebody reads, and has read what came before. */
+  #mayShow({ fds, fdsDropped, credentials }: Message): boolean {
+    if (fds.length === 0 && !fdsDropped && (credentials === undefined || isSame(credentials, this.#sender)))
+      return true;
+    return this.readableLength === 0 && (this.#wasRead || this.readableFlowing !== null);
+  }
+
+  #showHeld(): void {
+    const chunk = this.#held;
+    if (chunk === undefined || !this.#mayShow(chunk)) return;
+    this.#held = undefined;
+    this.#show(chunk);
+    if (this.#reading && !this.destroyed) this.#readiness.want(READABLE);
+  }
+
+  // A listener that throws or destroys the stream must cost neither bytes nor descriptors.
+  #show(chunk: Message): void {
+    const { fds, fdsDropped, credentials } = chunk;
+    try {
+      if (credentials !== undefined && !isSame(credentials, this.#sender)) {
+        this.#sender = credentials;
+        this.emit('credentials', credentials);
+      }
+      if (fds.length > 0 || fdsDropped) {
+        if (this.destroyed || !this.emit('fds', fds, { dropped: fdsDropped })) discard(chunk);
+      }
+    } finally {
+      if (!this.destroyed && !this.push(chunk.data)) this.#reading = false;
+    }
+  }
+}
+
+function isSame(one: Credentials, other: Credentials | undefined): boolean {
+  return one.pid === other?.pid && one.uid === other.uid && one.gid === other.gid;
+}
