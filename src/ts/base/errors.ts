@@ -10,6 +10,17 @@ export interface SystemError extends Error {
   syscall: string;
   /** The address that the call was given, printed as UnixAddress.toString() does. */
   address?: string;
+  /** With EADDRINUSE of an AF_UNIX address: who holds it, as far as this user may see. For people: it is soon out of date. */
+  holders?: readonly SocketHolder[];
+}
+
+/** A process that has a socket open. */
+export interface SocketHolder {
+  pid: number;
+  /** Its command line in one line, cut; '[name]' where there is none. */
+  command: string;
+  /** The effective user. */
+  uid: number;
 }
 
 /** @param errno negative */

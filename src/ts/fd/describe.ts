@@ -32,7 +32,7 @@ const KINDS: Record<number, FdInfo['kind']> = {
 };
 // AF_* of socket(2) and SOCK_* of include/linux/net.h.
 const FAMILIES: Record<number, SocketFamily> = { 1: 'unix', 2: 'inet', 10: 'inet6' };
-const TYPES: Record<number, SocketType> = { 1: 'stream', 2: 'dgram', 5: 'seqpacket' };
+export const SOCKET_TYPES: Record<number, SocketType> = { 1: 'stream', 2: 'dgram', 5: 'seqpacket' };
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
@@ -54,7 +54,7 @@ function describeSocket(fd: number, raw: RawDescription): Partial<FdInfo> {
   const family = FAMILIES[raw.domain];
   return {
     family,
-    type: TYPES[raw.type],
+    type: SOCKET_TYPES[raw.type],
     protocol: raw.protocol,
     listening: raw.listening === 1,
     local: ask(fd, family, 'local'),
