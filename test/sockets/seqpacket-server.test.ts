@@ -122,7 +122,7 @@ test('an address in use is told, and the server can listen elsewhere', async (t)
   const server = new UnixSeqpacketServer();
   closeAfter(t, new UnixSeqpacketServer().listen(name), server);
   const error = await failureOf(() => server.listen(name));
-  assert.equal(error.message, `bind EADDRINUSE ${name}`);
+  assert.equal(error.message, `bind EADDRINUSE ${name} (held by this process, pid ${process.pid})`);
   assert.equal(server.listening, false);
   server.listen(`@${freshName()}`);
 });

@@ -41,7 +41,8 @@ export type Endpoint =
 
 export interface BoundListener {
   fd: Fd;
-  name: BoundName;
+  /** Of a unix address. */
+  name: BoundName | undefined;
 }
 
 /** Looks a host name up. */
@@ -109,7 +110,7 @@ function bindTcpEndpoint({
     try {
       return {
         fd: Fd.own(binding.listenTcp(address, port, backlog, reusePort, ipv6Only)),
-        name: { unlink() {} },
+        name: undefined,
       };
     } catch (error) {
       const family = net.isIPv6(address) ? 'IPv6' : 'IPv4';

@@ -7,7 +7,7 @@ import { validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
-import { type BindOptions, type BoundName, bindUnix, holdName } from './bind-path';
+import { type BindOptions, type BoundName, bindUnix, holdName, leave } from './bind-path';
 import { passRights } from './passing';
 import { READABLE, Readiness } from './readiness';
 
@@ -89,10 +89,13 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
     return this;
   }
 
-  /** @throws ERR_FDPASS_CLOSED when it does not listen */
+  /**
+   * The name that is served.
+   * @throws ERR_FDPASS_CLOSED when it does not listen
+   */
   address(): UnixAddress {
     if (this.#listener === undefined) throw closedError(this.constructor.name);
-    return UnixAddress.fromSunPath(binding.localUnixAddress(this.#listener.fd.fd));
+    return this.#listener.name.address;
   }
 
   ref(): this {
@@ -119,7 +122,7 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
   /** Starts on a listener that somebody else made; owns `fd` once it has returned. */
   protected startOn(fd: Fd, holdsName: boolean): void {
     const address = UnixAddress.fromSunPath(binding.localUnixAddress(fd.fd));
-    this.#start(fd, holdsName ? holdName(address) : { unlink() {} });
+    this.#start(fd, holdsName ? holdName(address) : leave(address));
   }
 
   async #close(unlink: boolean): Promise<void> {
