@@ -9,6 +9,12 @@ export {
   adoptSocket,
   adoptUdp,
 } from './fd/adopt';
+export {
+  type AdoptReadStreamOptions,
+  type AdoptWriteStreamOptions,
+  adoptReadStream,
+  adoptWriteStream,
+} from './fd/adopt-stream';
 export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
@@ -31,6 +37,7 @@ export type { BindOptions } from './sockets/bind-path';
 export { type ConnectUnixOptions, connectUnix } from './sockets/connect-unix';
 export type { ConnectionServerEvents, ListenOptions } from './sockets/connection-server';
 export { UnixDatagram } from './sockets/datagram';
+export { type ListenUnixOptions, listenUnix } from './sockets/listen-unix';
 export type { Attachments, Message, SendOptions, SocketOptions } from './sockets/message';
 export type { Credentials } from './sockets/peer';
 export { type SeqpacketOptions, UnixSeqpacket } from './sockets/seqpacket';
@@ -40,8 +47,7 @@ export {
 } from './sockets/seqpacket-server';
 export {
   type FdsInfo,
-  type StreamConnectOptions,
-  type StreamOptions,
   UnixStream,
 } from './sockets/stream';
+export type { StreamConnectOptions, StreamOptions } from './sockets/stream-options';
 export { type AdoptUnixServerOptions, UnixServer } from './sockets/stream-server';
