@@ -22,7 +22,13 @@ const IDLE_MS = 10_000;
 const { XDG_RUNTIME_DIR = homedir() } = process.env;
 const path = process.argv[2] ?? join(XDG_RUNTIME_DIR, 'fdpass-one-message.sock');
 
-// Without allowHalfOpen a stream ends by itself when the client has ended, and the answer would come too late.
+/** Stands for what you do with a message, such as writing it to the disk. @param {Buffer} message */
+async function handle(message) {
+  // JSON shows what else could play tricks with your terminal: control characters, line breaks.
+  console.log(`message: ${JSON.stringify(message.toString())}`);
+}
+
+// Without allowHalfOpen our direction would end with that of the client, before handle() has done its work.
 const server = new UnixServer({ allowHalfOpen: true });
 
 server.on('connection', (client) => {
@@ -35,10 +41,9 @@ server.on('connection', (client) => {
     if (client.bytesRead > MAX_BYTES) client.destroy(new Error(`more than ${MAX_BYTES} bytes`));
   });
   // Not `for await (const piece of client)`: that destroys the stream after the last piece, both directions of it.
-  client.on('end', () => {
+  client.on('end', async () => {
     const message = Buffer.concat(pieces);
-    // JSON shows what else could play tricks with your terminal: control characters, line breaks.
-    console.log(`message: ${JSON.stringify(message.toString())}`);
+    await handle(message); // first the work, then the word that it is done
     client.end(`ok ${message.length}\n`);
   });
 });
