@@ -1,6 +1,6 @@
 // The public API: re-exports only.
 export type { WaitOptions } from './base/abort';
-export { FdpassError, type SystemError } from './base/errors';
+export { FdpassError, type SocketHolder, type SystemError } from './base/errors';
 export { type AddressLike, UnixAddress } from './fd/address';
 export {
   type AdoptServerOptions,
@@ -34,9 +34,11 @@ export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export { isSupported } from './native/binding';
 export type { BindOptions } from './sockets/bind-path';
+export type { SocketState } from './sockets/bound-sockets';
 export { type ConnectUnixOptions, connectUnix } from './sockets/connect-unix';
 export type { ConnectionServerEvents, ListenOptions } from './sockets/connection-server';
 export { UnixDatagram } from './sockets/datagram';
+export { type InspectOptions, inspectUnix, type UnixSocketInfo } from './sockets/inspect';
 export { type ListenUnixOptions, listenUnix } from './sockets/listen-unix';
 export type { Attachments, Message, SendOptions, SocketOptions } from './sockets/message';
 export type { Credentials } from './sockets/peer';
