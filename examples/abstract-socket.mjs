@@ -8,13 +8,13 @@
 //   grep NAME /proc/net/unix        all unix sockets of the machine; an @ stands before abstract names
 //   kill -9 it, and start it again: nothing was left behind (compare stale-socket.mjs)
 //
-// The name exists as long as the socket: there is no file to remove, no folder to choose, and it works where the disk
-// is read-only. The price: there are no permissions. Everybody on the machine who knows the name may connect, and
-// may take the name before you do.
+// The name exists as long as the socket: there is no file to remove, no folder to choose, and it works where the
+// disk is read-only. The price: there are no permissions. Everybody on the machine who knows the name may connect,
+// and may take the name before you do.
 //
-// In production: so ask the kernel who connected, as here; a client can ask who listens in the same way. Containers with a
-// network of their own have names of their own. Node 20's own net.connect('\0NAME') pads the name with NULs and
-// does not find this server: use connectUnix('@NAME').
+// In production: so ask the kernel who connected, as here; a client can ask who listens in the same way.
+// Containers with a network of their own have names of their own. Node 20's own net.connect('\0NAME') pads the
+// name with NULs and does not find this server: use connectUnix('@NAME').
 import { userInfo } from 'node:os';
 import { UnixServer } from 'fdpass';
 

@@ -7,11 +7,12 @@
 //   logger --socket PATH 'it works'
 //   python3 -c 'import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"it works", "PATH")'
 //
-// This is how syslog and the journal of systemd take their messages. Unlike UDP, unix datagrams are never lost and never
-// change their order: when the receiver is slow, the sender waits. A sender learns at once when nobody is there.
+// This is how syslog and the journal of systemd take their messages. Unlike UDP, unix datagrams are never lost and
+// never change their order: when the receiver is slow, the sender waits. A sender learns at once when nobody is
+// there.
 //
-// In production: a message longer than `maxBytes` is cut and says `truncated`. A slow disk makes every program slow
-// that logs and waits; `trySend()` lets a sender drop a message instead.
+// In production: a message longer than `maxBytes` is cut and says `truncated`. A slow disk makes every program
+// slow that logs and waits; `trySend()` lets a sender drop a message instead.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UnixDatagram } from 'fdpass';

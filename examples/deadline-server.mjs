@@ -7,9 +7,9 @@
 //   nc -U PATH                                                type nothing: cut off when IDLE-MS are over
 //   (while sleep 1; do printf .; done) | nc -U PATH           never idle, and cut off when TOTAL-MS are over
 //
-// A connection that only waits costs memory and a descriptor, and enough of them stop the server. A limit for silence is
-// not enough: a client that sends a byte now and then is never silent. A limit for the whole is not enough either: it has to
-// be generous, and nobody should hold a place that long without a word. So there are two.
+// A connection that only waits costs memory and a descriptor, and enough of them stop the server. A limit for
+// silence is not enough: a client that sends a byte now and then is never silent. A limit for the whole is not
+// enough either: it has to be generous, and nobody should hold a place that long without a word. So there are two.
 //
 // In production: clients need deadlines as well (one-message-client.mjs), since servers hang, too.
 import { homedir } from 'node:os';

@@ -7,9 +7,9 @@
 //   node -e 'http.get({ socketPath: "PATH", path: "/hello" }, (answer) => answer.pipe(process.stdout))'
 //   in nginx:  proxy_pass http://unix:PATH:/;
 //
-// The protocol is the same as over TCP. There is no port to choose and none to leave open by mistake, and nobody on
-// the network can reach it. listenUnix() takes any server of Node: net, tls, http, https, http2, so also the one of
-// express, fastify or koa.
+// The protocol is the same as over TCP. There is no port to choose and none to leave open by mistake, and nobody
+// on the network can reach it. listenUnix() takes any server of Node: net, tls, http, https, http2, so also the
+// one of express, fastify or koa.
 //
 // In production: node:http has deadlines for slow clients (requestTimeout, headersTimeout). To replace the process
 // without a failed request, see createHandoff() in the README of the package.

@@ -10,7 +10,8 @@
 // The border between messages is the line break, which JSON does not need. So one connection can serve for many
 // requests (compare one-message-server.mjs, where the end of the connection is the border).
 //
-// In production: check the `params` of every method before you use them. Batches (arrays of requests) are left out here.
+// In production: check the `params` of every method before you use them. Batches (arrays of requests) are left out
+// here.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UnixServer } from 'fdpass';

@@ -4,11 +4,11 @@
 //
 // Try: with the server; without it (ENOENT: there is no such file); with a message of more than a megabyte.
 //
-// A write() that succeeds says that the kernel has the bytes, not that the server has read them: it may crash before.
-// Only an answer proves that. So the exit code is 0 when the acknowledgement came, and 1 otherwise.
+// A write() that succeeds says that the kernel has the bytes, not that the server has read them: it may crash
+// before. Only an answer proves that. So the exit code is 0 when the acknowledgement came, and 1 otherwise.
 //
-// In production: whoever gets no answer does not know whether the message was handled. Give it a number, so that the
-// server recognizes the second try.
+// In production: whoever gets no answer does not know whether the message was handled. Give it a number, so that
+// the server recognizes the second try.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UnixStream } from 'fdpass';

@@ -7,11 +7,12 @@
 //   printf hello | nc -N -U PATH    -N: nc ends its direction when it has sent everything
 //   printf hello | nc -U PATH       without it the server waits for the rest of the message, until its patience ends
 //
-// A stream is bytes without borders: two writes may arrive as one piece, and one write as two. The simplest border is
-// the end. A connection has two directions, and each ends by itself: the client ends its own one (end-of-file, EOF),
-// and can still read the answer from the other.
+// A stream is bytes without borders: two writes may arrive as one piece, and one write as two. The simplest border
+// is the end. A connection has two directions, and each ends by itself: the client ends its own one (end-of-file,
+// EOF), and can still read the answer from the other.
 //
-// In production: a client that crashes half-way sends EOF, too. Where half a message does harm, send its length first.
+// In production: a client that crashes half-way sends EOF, too. Where half a message does harm, send its length
+// first.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UnixServer } from 'fdpass';

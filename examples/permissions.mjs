@@ -7,13 +7,13 @@
 //   nc -U FOLDER/fdpass-public.sock
 //   sudo -u nobody nc -U FOLDER/fdpass-private.sock      Permission denied
 //
-// To connect, a process needs write permission for the file of the socket, and search permission (x) for every folder
-// above it. Without `mode` the file gets 0777 less the umask: usually 0755, so that only you can write. But a service
-// that is started with another umask would be open to all: say what you mean.
+// To connect, a process needs write permission for the file of the socket, and search permission (x) for every
+// folder above it. Without `mode` the file gets 0777 less the umask: usually 0755, so that only you can write. But
+// a service that is started with another umask would be open to all: say what you mean.
 //
-// In production: 0600 for yourself; 0660 and a group of its own for a few; 0666 only when you also ask who is there, as
-// here. The folder decides as well: with 0700 it keeps out everybody, whatever the file says; in one where others may
-// write, they can remove your file and put theirs in its place.
+// In production: 0600 for yourself; 0660 and a group of its own (`owner: { gid }`) for a few; 0666 only when you
+// also ask who is there, as here. The folder decides as well: with 0700 it keeps out everybody, whatever the file
+// says; in one where others may write, they can remove your file and put theirs in its place.
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

@@ -6,11 +6,12 @@
 //   node examples/send-file.mjs /etc/hostname
 //   sudo node examples/send-file.mjs /etc/shadow PATH        a file that this process could not open itself
 //
-// What travels is not the name of the file and not its content, but the open file itself (SCM_RIGHTS): the kernel gives
-// this process a descriptor of the same file. So a process that may do little can be given exactly one thing.
+// What travels is not the name of the file and not its content, but the open file itself (SCM_RIGHTS): the kernel
+// gives this process a descriptor of the same file. So a process that may do little can be given exactly one
+// thing.
 //
-// In production: `maxFds` is 0 unless you set it, so that nobody can fill your table of open files. What
-// comes is yours, and yours to close. Look what it is before you use it: describe() tells a file from a socket.
+// In production: `maxFds` is 0 unless you set it, so that nobody can fill your table of open files. What comes is
+// yours, and yours to close. Look what it is before you use it: describe() tells a file from a socket.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { adoptReadStream, UnixSeqpacketServer } from 'fdpass';

@@ -2,15 +2,15 @@
 //
 //   node examples/send-file.mjs [FILE] [PATH]
 //
-// Try: with the receiver; with a folder or /dev/null as FILE, to see it refused or empty; from Python, which here sends
-// its standard input:
+// Try: with the receiver; with a folder or /dev/null as FILE, to see it refused or empty; from Python, which here
+// sends its standard input:
 //   python3 -c 'from socket import *; s = socket(AF_UNIX, SOCK_SEQPACKET); s.connect("PATH"); send_fds(s, [b"stdin"], [0]); print(s.recv(99))' < /etc/hostname
 //
-// The permissions are checked once, when the file is opened. So whoever may open it decides who else reads it, even if
-// its name is removed right afterwards.
+// The permissions are checked once, when the file is opened. So whoever may open it decides who else reads it,
+// even if its name is removed right afterwards.
 //
-// In production: files that you send are lent. They stay yours, and closing yours does not close the receiver's. If it is
-// open for writing here, it can be written there: open what you give away with the least that will do.
+// In production: files that you send are lent. They stay yours, and closing yours does not close the receiver's.
+// If it is open for writing here, it can be written there: open what you give away with the least that will do.
 import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

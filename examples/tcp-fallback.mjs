@@ -6,13 +6,13 @@
 //   node --import 'data:text/javascript,Object.defineProperty(process,"platform",{value:"win32"})' \
 //     examples/tcp-fallback.mjs
 //
-// fdpass can be imported everywhere, and `isSupported` says whether its sockets work here. Decide by that, once, at the
-// start. Do not fall back when listening fails: a folder that is missing is a mistake to be told, not a reason to
-// open a port.
+// fdpass can be imported everywhere, and `isSupported` says whether its sockets work here. Decide by that, once,
+// at the start. Do not fall back when listening fails: a folder that is missing is a mistake to be told, not a
+// reason to open a port.
 //
-// In production: a port of 127.0.0.1 is weaker than a file of mode 0600. Every user of the machine can connect, and so can
-// web pages in a browser. So over TCP this server asks for a secret. Never leave out the '127.0.0.1': without it Node
-// listens on all networks.
+// In production: a port of 127.0.0.1 is weaker than a file of mode 0600. Every user of the machine can connect,
+// and so can web pages in a browser. So over TCP this server asks for a secret. Never leave out the '127.0.0.1':
+// without it Node listens on all networks.
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { homedir } from 'node:os';
