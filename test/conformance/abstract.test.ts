@@ -1,8 +1,10 @@
 // Section abstract of cases.md: names without a file: their bytes, their life, their namespace.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import net from 'node:net';
 import {
   connectUnix,
+  listenUnix,
   UnixAddress,
   UnixDatagram,
   UnixSeqpacket,
@@ -85,23 +87,28 @@ row('AB-07', 'RawSocket', (t) => {
   assert.equal(textOf(server), 'lives');
 });
 
-row('AB-09', 'RawSocket UnixDatagram UnixSeqpacketServer UnixServer UnixStream connectUnix', async (t) => {
-  const name = `@${freshName()}`;
-  for (const type of types) fails('ECONNREFUSED', () => rawOpen(t, type).connect(name));
-  fails('ECONNREFUSED', () => t.keep(new UnixSeqpacket()).connect(name));
-  const refused = UnixStream.connect(name);
-  destroyAfter(t, refused);
-  const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
-  assert.deepEqual([error.code, error.syscall], ['ECONNREFUSED', 'connect']);
+row(
+  'AB-09',
+  'RawSocket UnixDatagram UnixSeqpacketServer UnixServer UnixStream connectUnix listenUnix',
+  async (t) => {
+    const name = `@${freshName()}`;
+    for (const type of types) fails('ECONNREFUSED', () => rawOpen(t, type).connect(name));
+    fails('ECONNREFUSED', () => t.keep(new UnixSeqpacket()).connect(name));
+    const refused = UnixStream.connect(name);
+    destroyAfter(t, refused);
+    const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
+    assert.deepEqual([error.code, error.syscall], ['ECONNREFUSED', 'connect']);
 
-  await rejects('ECONNREFUSED', once(connectUnix(name), 'connect'));
+    await rejects('ECONNREFUSED', once(connectUnix(name), 'connect'));
 
-  for (const type of types) rawBound(t, type, name);
-  fails('EADDRINUSE', () => t.keep(new UnixDatagram()).bind(name));
-  for (const Class of [UnixSeqpacketServer, UnixServer]) {
-    fails('EADDRINUSE', () => t.keep(new Class()).listen(name));
-  }
-});
+    for (const type of types) rawBound(t, type, name);
+    fails('EADDRINUSE', () => t.keep(new UnixDatagram()).bind(name));
+    for (const Class of [UnixSeqpacketServer, UnixServer]) {
+      fails('EADDRINUSE', () => t.keep(new Class()).listen(name));
+    }
+    await rejects('EADDRINUSE', listenUnix(net.createServer(), name));
+  },
+);
 
 row('AB-12', 'RawSocket', async (t) => {
   const name = `@${freshName()}`;

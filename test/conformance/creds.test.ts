@@ -248,15 +248,19 @@ row('CR-19', 'UnixSeqpacket UnixSeqpacketServer', async (t) => {
   assert.deepEqual(connection.peerCredentials, expected);
 });
 
-row('CR-24', 'RawSocket', (t) => {
+row('CR-24', 'RawSocket UnixSeqpacket UnixStream', (t) => {
   const groups = process.getgroups?.() ?? [];
   const sorted = (list: number[]): number[] => [...list].sort((a, b) => a - b);
   const { client, server } = rawConnection(t);
   // getgroups(2) may or may not have the gid; Node adds it.
-  for (const socket of [client, server]) {
+  const packets = t.keep(UnixSeqpacket.adopt(rawConnection(t, 'seqpacket').client.detach()));
+  const stream = UnixStream.adopt(rawConnection(t).client.detach());
+  destroyAfter(t, stream);
+  for (const socket of [client, server, packets, stream]) {
     const given = socket.peerGroups();
     assert.deepEqual(sorted([...new Set([...given, own.gid])]), sorted([...new Set(groups)]));
   }
+  // ERANGE is for those who bring a buffer of their own.
   fails('ENODATA', () => rawOpen(t, 'stream').peerGroups());
   fails('ENOPROTOOPT', () => client.setOption(SOL_SOCKET, SO.PEERCRED, 1));
 });
@@ -285,7 +289,7 @@ row('CR-25', 'RawSocket UnixSeqpacketServer', async (t) => {
   fails('ENODATA', () => rawOpen(t, 'stream').peerPidFd());
 });
 
-row('CR-27', 'RawSocket', (t) => {
+row('CR-27', 'RawSocket UnixDatagram', async (t) => {
   for (const type of types) {
     const [left, right] = rawPair(t, type);
     right.setOption(SOL_SOCKET, SO.PASSPIDFD, 1);
@@ -298,6 +302,13 @@ row('CR-27', 'RawSocket', (t) => {
     const known = take(t, right).pidFd;
     assert.equal(fdInfo(known?.fd ?? -1, 'Pid'), `${process.pid}`);
   }
+  const [sender, receiver] = UnixDatagram.pair({ pidFd: true });
+  t.keep(sender);
+  t.keep(receiver);
+  await sender.send('x');
+  const { pidFd } = await receiver.receive();
+  assert.ok(pidFd !== undefined);
+  assert.equal(fdInfo(t.keep(pidFd).fd, 'Pid'), `${process.pid}`);
 });
 
 row('CR-30', 'RawSocket UnixDatagram', async (t) => {

@@ -1,7 +1,7 @@
 // Section diag of cases.md: finding out who has a socket, and whether two descriptors are one.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { Fd } from 'fdpass';
+import { Fd, inspectUnix } from 'fdpass';
 import { RawSocket } from 'fdpass/raw';
 import { python } from './peers';
 import { freshAddresses, rawListener, rawPair, take } from './raw';
@@ -48,7 +48,7 @@ const SOCK_DIAG = `
     say(*found)
     `;
 
-row('DI-03', 'RawSocket Fd', async (t) => {
+row('DI-03', 'RawSocket Fd inspectUnix', async (t) => {
   for (const address of freshAddresses(t)) {
     const listener = rawListener(t, 'stream', address);
     const inode = inodeOf(address);
@@ -58,6 +58,11 @@ row('DI-03', 'RawSocket Fd', async (t) => {
     await child.line();
     assert.ok(holds(process.pid, inode));
     assert.ok(holds(child.process.pid as number, inode));
+
+    const [socket, ...others] = inspectUnix({ address });
+    assert.deepEqual([socket?.state, socket?.inode, others], ['listening', inode, []]);
+    const pids = socket?.owners.map(({ pid }) => pid);
+    assert.deepEqual(new Set(pids), new Set([process.pid, child.process.pid]));
 
     const asking = python(t, SOCK_DIAG, { args: [address] });
     assert.equal(await asking.line(), `${inode}`);

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
+  adoptServer,
   adoptSocket,
   Fd,
   type Message,
@@ -22,7 +23,7 @@ import { identity, settledFdCount } from '../helpers/fd-count';
 import { openPipe, readNow } from '../helpers/pipe';
 import { tmpDir } from '../helpers/tmp-dir';
 import { destroyAfter } from './link';
-import { fails } from './outcome';
+import { codeOf, fails, rejects } from './outcome';
 import { node, python } from './peers';
 import { packetTypes, rawClient, rawConnection, rawListener, rawPair, textOf } from './raw';
 import { type Row, row } from './row';
@@ -271,7 +272,7 @@ row(
 
 row(
   'LT-13',
-  'Fd RawSocket UnixDatagram UnixSeqpacket UnixSeqpacketServer UnixServer UnixStream',
+  'Fd RawSocket UnixDatagram UnixSeqpacket UnixSeqpacketServer UnixServer UnixStream adoptSocket adoptServer',
   async (t) => {
     fails('ERR_OUT_OF_RANGE', () => Fd.adopt(-1));
     fails('EBADF', () => Fd.adopt(1_000_000));
@@ -304,6 +305,10 @@ row(
       }
     }
     fails('ENOTSOCK', () => RawSocket.adopt(t.keep(Fd.dup(writer))));
+    const listener = t.keep(rawListener(t, 'stream').detach());
+    fails('ERR_FDPASS_WRONG_KIND', () => adoptSocket(listener));
+    const connected = t.keep(rawPair(t, 'stream')[0].detach());
+    await rejects('ERR_FDPASS_WRONG_KIND', adoptServer(net.createServer(), connected));
     const fd = rawPair(t, 'dgram')[0].detach();
     t.keep(UnixDatagram.adopt(fd));
     fails('ERR_FDPASS_CLOSED', () => UnixDatagram.adopt(fd));
@@ -337,7 +342,7 @@ row('LT-17', 'UnixDatagram UnixSeqpacketServer UnixServer UnixStream Fd', async 
   for (const one of ours) assert.ok(!theirs.includes(one), one);
 });
 
-row('LT-19', 'UnixStream UnixDatagram UnixSeqpacket', async (t) => {
+row('LT-19', 'UnixStream UnixDatagram UnixSeqpacket RawSocket', async (t) => {
   for (const Class of [UnixDatagram, UnixSeqpacket]) {
     const { reader, writer } = openPipe(t);
     const [left, right] = Class.pair({ maxFds: 1 });
@@ -357,23 +362,52 @@ row('LT-19', 'UnixStream UnixDatagram UnixSeqpacket', async (t) => {
   }
 
   const { writer } = openPipe(t);
-  const [left, right] = streamPair(t, { maxFds: 1 });
-  const seen: string[] = [];
-  right.on('fds', (fds: Fd[]) => {
+  const [sender, raw] = rawPair(t, 'stream');
+  const reader = UnixStream.adopt(raw.detach(), { maxFds: 1 });
+  destroyAfter(t, reader);
+  let received = '';
+  let pending = false;
+  const carried: number[] = []; // where each descriptor's bytes end
+  reader.on('fds', (fds: Fd[]) => {
     for (const fd of fds) fd.close();
-    seen.push('fds');
+    pending = true;
   });
-  right.on('data', (data: Buffer) => seen.push(data.toString()));
-  right.pause();
-  const sends = ['a', 'b', 'c'].map((data) => left.send(data, { fds: [writer] }));
-  left.end();
-  await Promise.all(sends);
-  await nextTurn();
-  assert.ok(!seen.includes('a'), 'nothing while it is paused');
-  right.resume();
-  await once(right, 'end');
-  assert.deepEqual(seen, ['fds', 'a', 'fds', 'b', 'fds', 'c']);
+  reader.on('data', (data: Buffer) => {
+    received += data.toString();
+    if (pending) carried.push(received.length);
+    pending = false;
+  });
+  reader.pause();
+  const { sent, ends } = await sendUntilFull(sender, writer);
+  assert.ok(ends.length > 1);
+  assert.deepEqual([received, pending], ['', false], 'nothing while it is paused');
+  sender.shutdown('write');
+  reader.resume();
+  await once(reader, 'end');
+  assert.equal(received, sent);
+  assert.deepEqual(carried, ends);
 });
+
+/** Sends until the reader has taken all that it takes. @returns the bytes, and where those with a descriptor end */
+async function sendUntilFull(sender: RawSocket, fd: Fd): Promise<{ sent: string; ends: number[] }> {
+  const ends: number[] = [];
+  let sent = '';
+  for (let count = 0, refused = 0; refused < 10; ) {
+    const carries = count % 7 === 0;
+    const failed = codeOf(() => sender.send(`${count};`, carries ? { fds: [fd] } : {}));
+    if (failed === 'success') {
+      sent += `${count};`;
+      if (carries) ends.push(sent.length);
+      count++;
+      refused = 0;
+    } else {
+      assert.equal(failed, 'EAGAIN');
+      refused++;
+      await nextTurn();
+    }
+  }
+  return { sent, ends };
+}
 
 row('LT-20', 'UnixDatagram UnixSeqpacket UnixStream', async (t) => {
   for (const type of packetTypes) {

@@ -15,9 +15,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import {
   type AddressLike,
+  connectUnix,
+  listenUnix,
   UnixAddress,
   UnixDatagram,
   UnixSeqpacket,
@@ -122,27 +125,33 @@ row('PA-06', 'RawSocket UnixDatagram', async (t) => {
   assert.equal(from.toString(), whole);
 });
 
-row('PA-07', 'UnixDatagram UnixSeqpacket UnixSeqpacketServer UnixServer UnixStream RawSocket', async (t) => {
-  for (const length of [108, 150, 65535]) {
-    const folder = tmpDir(t);
-    const long = path.join(folder, 'x'.repeat(length - folder.length - 1));
-    const dgram = t.keep(new UnixDatagram());
-    const calls: (() => unknown)[] = [
-      () => dgram.bind(long),
-      () => dgram.connect(long),
-      () => dgram.trySend('x', long),
-      () => t.keep(new UnixSeqpacket()).connect(long),
-      () => t.keep(new UnixSeqpacketServer()).listen(long),
-      () => t.keep(new UnixServer()).listen(long),
-      () => UnixStream.connect(long),
-      () => rawOpen(t, 'stream').bind(long),
-      () => UnixAddress.path(long),
-    ];
-    for (const call of calls) fails('ERR_OUT_OF_RANGE', call);
-    await rejects('ERR_OUT_OF_RANGE', dgram.send('x', long));
-    assert.deepEqual(readdirSync(folder), []);
-  }
-});
+row(
+  'PA-07',
+  'UnixDatagram UnixSeqpacket UnixSeqpacketServer UnixServer UnixStream RawSocket listenUnix connectUnix',
+  async (t) => {
+    for (const length of [108, 150, 65535]) {
+      const folder = tmpDir(t);
+      const long = path.join(folder, 'x'.repeat(length - folder.length - 1));
+      const dgram = t.keep(new UnixDatagram());
+      const calls: (() => unknown)[] = [
+        () => dgram.bind(long),
+        () => dgram.connect(long),
+        () => dgram.trySend('x', long),
+        () => t.keep(new UnixSeqpacket()).connect(long),
+        () => t.keep(new UnixSeqpacketServer()).listen(long),
+        () => t.keep(new UnixServer()).listen(long),
+        () => UnixStream.connect(long),
+        () => connectUnix(long),
+        () => rawOpen(t, 'stream').bind(long),
+        () => UnixAddress.path(long),
+      ];
+      for (const call of calls) fails('ERR_OUT_OF_RANGE', call);
+      await rejects('ERR_OUT_OF_RANGE', dgram.send('x', long));
+      await rejects('ERR_OUT_OF_RANGE', listenUnix(net.createServer(), long));
+      assert.deepEqual(readdirSync(folder), []);
+    }
+  },
+);
 
 row('PA-08', 'UnixDatagram UnixServer UnixStream RawSocket', (t) => {
   const folder = tmpDir(t);
@@ -223,54 +232,84 @@ row('PA-15', 'UnixSeqpacketServer UnixSeqpacket', async (t) => {
   assert.ok(!exists(file));
 });
 
-row('PA-16', 'RawSocket', async (t) => {
+row('PA-16', 'RawSocket UnixServer', async (t) => {
   const file = freshPath(t);
-  let current = rawListener(t, 'stream', file, 4096);
+  let listener = rawListener(t, 'stream', file, 4096);
+  await underConnects(
+    t,
+    file,
+    () => {
+      const next = rawListener(t, 'stream', `${file}.new`, 4096);
+      renameSync(`${file}.new`, file);
+      acceptAll(listener); // the last connections of the old one
+      listener.close();
+      listener = next;
+    },
+    () => acceptAll(listener),
+  );
+
+  const open = (): UnixServer =>
+    t
+      .keep(new UnixServer())
+      .on('connection', (connection: UnixStream) => connection.destroy())
+      .listen(file, { replace: true });
+  let server = open();
+  await underConnects(t, file, async () => {
+    const next = open();
+    await server.close();
+    server = next;
+  });
+});
+
+/** Replaces the listener 100 times while a process connects without end. Every connect has to succeed. */
+async function underConnects(
+  t: Row,
+  file: string,
+  replace: () => void | Promise<void>,
+  accept = (): void => {},
+): Promise<void> {
   const child = python(
     t,
     `
-    say('started')
-    connected, failed = 0, 0
     waiting = select.poll()
     waiting.register(0, select.POLLIN)
+    connected, failed = 0, 0
     while not waiting.poll(0):
         client = socket.socket(socket.AF_UNIX)
         if tried(client.connect, arguments[0]) == 'success': connected += 1
         else: failed += 1
         client.close()
-        if connected % 100 == 0: say('more')
+        if connected % 20 == 0: say('more')
     say('result', connected, failed)
     `,
     { args: [file] },
   );
-  await child.line();
+  const next = async (): Promise<string> => {
+    let said: string | undefined;
+    const line = child.line().then((text) => {
+      said = text;
+    });
+    while (said === undefined) {
+      accept();
+      await Promise.race([line, new Promise((resolve) => setImmediate(resolve))]);
+    }
+    return said;
+  };
+  await next();
   for (let i = 0; i < 100; i++) {
-    const next = rawListener(t, 'stream', `${file}.new`, 4096);
-    renameSync(`${file}.new`, file);
-    while (codeOf(() => current.accept().close()) === 'success'); // the last connections of the old one
-    current.close();
-    current = next;
-    if (i % 10 === 0) await acceptUntilLine(current, child.line());
+    await replace();
+    if (i % 10 === 0) await next(); // so that there are connects in between
   }
   child.write('stop\n');
   let line = '';
-  while (!line.startsWith('result')) line = await acceptUntilLine(current, child.line());
+  while (!line.startsWith('result')) line = await next();
   const [, connected, failed] = line.split(' ').map(Number);
   assert.equal(failed, 0);
   assert.ok((connected ?? 0) >= 100, line);
-});
+}
 
-/** Keeps the queue from filling up until the child has said something. */
-async function acceptUntilLine(listener: RawSocket, line: Promise<string>): Promise<string> {
-  let said: string | undefined;
-  void line.then((text) => {
-    said = text;
-  });
-  while (said === undefined) {
-    while (codeOf(() => listener.accept().close()) === 'success');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return await line;
+function acceptAll(listener: RawSocket): void {
+  while (codeOf(() => listener.accept().close()) === 'success');
 }
 
 row('PA-19', 'RawSocket UnixDatagram', (t) => {
@@ -294,9 +333,9 @@ row('PA-20', 'UnixSeqpacketServer UnixServer UnixDatagram', async (t) => {
   for (const make of open) {
     for (let i = 0; i < 20; i++) {
       const file = freshPath(t);
-      const old = make(file);
+      const old = t.keep(make(file));
       rmSync(file);
-      const next = make(file);
+      const next = t.keep(make(file));
       const inode = statSync(file).ino;
       await old.close();
       assert.equal(statSync(file).ino, inode, 'the file of the new server survives');

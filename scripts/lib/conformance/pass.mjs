@@ -1,22 +1,20 @@
 // One pass of the suite: the compiled files of a folder, run as a user, and what became of each row.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
-const reporter = path.join(import.meta.dirname, 'reporter.mjs');
+import { forwardSignals } from '../run.mjs';
 
 // folder: the project, or a copy of it. user: { uid, gid }, or nothing for the current one.
 // Resolves with { results, broken, stderr }: results of rows, failures outside of them, what was written.
 export async function runPass({ folder, files, cases, user = {}, env = process.env, onResult = () => {} }) {
-  const own = path.join(folder, 'scripts/lib/conformance/reporter.mjs');
   const { NODE_TEST_CONTEXT: _, ...clean } = env;
   const args = [
     '--expose-gc',
     `--require=${path.join(folder, 'out/test/helpers/fd-guard.js')}`,
     '--test',
-    `--test-reporter=${existsSync(own) ? own : reporter}`,
+    `--test-reporter=${path.join(folder, 'scripts/lib/conformance/reporter.mjs')}`,
     '--test-timeout=180000',
     '--test-concurrency=2',
     ...(cases.length === 1 ? [`--test-name-pattern=^${cases[0].id} `] : []),
@@ -33,7 +31,8 @@ export async function runPass({ folder, files, cases, user = {}, env = process.e
     outcome.stderr += text;
   });
   createInterface({ input: child.stdout }).on('line', (line) => read(line, outcome, cases, onResult));
-  const [code] = await once(child, 'close');
+  const stopForwarding = forwardSignals(child);
+  const [code] = await once(child, 'close').finally(stopForwarding);
   if (
     code !== 0 &&
     outcome.broken.length === 0 &&
