@@ -51,7 +51,9 @@ export function renderTable(header, rows) {
   );
   const line = (row) =>
     row
-      .map((cell, column) => (column === 0 || header[column] === '' ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .map((cell, column) =>
+        column === 0 || header[column] === '' ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+      )
       .join('  ')
       .trimEnd();
   return [line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
