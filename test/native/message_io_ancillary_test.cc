@@ -44,7 +44,7 @@ TEST("254 descriptors are refused and nothing is sent") {
   const auto pair = MUST(OpenPair(SOCK_SEQPACKET));
   const std::vector<int> fds(254, pair.first.get());
   CHECK_FAILS(SendText(pair.first, "x", nullptr, fds), EINVAL, "sendmsg");
-  CHECK_FAILS(Mailbox().Receive(pair.second), EAGAIN, "recvmmsg");
+  CHECK_FAILS(Mailbox().Receive(pair.second), EAGAIN, "recvmsg");
 }
 
 TEST("room for one descriptor keeps one of two and closes the other") {
@@ -104,7 +104,7 @@ TEST("descriptors that nobody took are closed by the next call") {
   Mailbox mailbox;
   MUST(mailbox.Receive(pair.second, WithFds(1)));
   CHECK(!pipe.HasNoWriter());
-  CHECK_FAILS(mailbox.Receive(pair.second, WithFds(1)), EAGAIN, "recvmmsg");
+  CHECK_FAILS(mailbox.Receive(pair.second, WithFds(1)), EAGAIN, "recvmsg");
   CHECK(pipe.HasNoWriter());
 }
 

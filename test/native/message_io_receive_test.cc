@@ -51,8 +51,8 @@ TEST("no more messages than asked for are taken off the queue") {
 TEST("an empty queue is EAGAIN, also on a blocking socket") {
   const auto pair = MUST(OpenPair(SOCK_DGRAM));
   ::fcntl(pair.first.get(), F_SETFL, 0);
-  CHECK_FAILS(Mailbox().Receive(pair.first), EAGAIN, "recvmmsg");
-  CHECK_FAILS(Mailbox().Receive(UniqueFd()), EBADF, "recvmmsg");
+  CHECK_FAILS(Mailbox().Receive(pair.first), EAGAIN, "recvmsg");
+  CHECK_FAILS(Mailbox().Receive(UniqueFd()), EBADF, "recvmsg");
 }
 
 TEST("a sender without a name is unnamed, also after one with a name") {

@@ -220,7 +220,7 @@ test('an adopted connection goes on where the former owner stopped', async (t) =
 });
 
 test('out of descriptors: said, not spun on, and every connection is served once there are some', async (t) => {
-  const child = startFixture(t, 'accept-without-descriptors');
+  const child = startFixture(t, 'accept-without-descriptors', ['seqpacket']);
   const { code, signal, stdout, stderr } = await child.ended;
   assert.equal(stderr, '');
   const report = JSON.parse(stdout) as { errors: string[]; busyMs: number; served: number; lost: number };

@@ -19,6 +19,18 @@ constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 // As an input flag MSG_TRUNC asks for the real size of a message that does not fit.
 constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC;
 
+// Of a stream whose peer has reset it, recvmmsg(2) tells the reset before the bytes that came
+// first, recvmsg(2) behind them. (do_recvmmsg() in net/socket.c)
+int ReceiveInto(BorrowedFd socket, mmsghdr* headers, size_t count) {
+  if (count > 1) {
+    return ::recvmmsg(socket.get(), headers, static_cast<unsigned>(count), kReceiveFlags, nullptr);
+  }
+  const ssize_t size = ::recvmsg(socket.get(), &headers->msg_hdr, kReceiveFlags);
+  if (size == -1) return -1;
+  headers->msg_len = static_cast<unsigned>(size);
+  return 1;
+}
+
 }  // namespace
 
 Result<size_t> SendMessage(BorrowedFd socket, const OutgoingMessage& message) {
@@ -89,11 +101,9 @@ Result<size_t> Inbox::Receive(BorrowedFd socket, const Options& options) {
     header.msg_control = room == 0 ? nullptr : control_[i].bytes;
     header.msg_controllen = room;
   }
-  const int received = RetryOnInterrupt([&] {
-    return ::recvmmsg(socket.get(), headers_.data(), static_cast<unsigned>(wanted), kReceiveFlags,
-                      nullptr);
-  });
-  if (received == -1) return SysError{errno, "recvmmsg"};
+  const int received =
+      RetryOnInterrupt([&] { return ReceiveInto(socket, headers_.data(), wanted); });
+  if (received == -1) return SysError{errno, "recvmsg"};
   // Own the descriptors of the whole batch first; a message is judged only after that.
   for (int i = 0; i < received; i++) {
     messages_[i].first_fd = fds_.size();

@@ -1,4 +1,4 @@
-// Messages out and in, with descriptors: sendmsg(2), sendmmsg(2), recvmmsg(2).
+// Messages out and in, with descriptors: sendmsg(2), sendmmsg(2), recvmsg(2), recvmmsg(2).
 // Nothing here waits: a full peer and an empty queue are EAGAIN.
 #pragma once
 

@@ -1,6 +1,5 @@
 // core/message_io.h for JS: the hot paths, in plain Node-API. Results are counts or, below zero,
 // errnos; no object is made per message.
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -78,31 +77,24 @@ napi_value Send(napi_env env, napi_callback_info info) {
   return FromInt(env, CountOrErrno(SendMessage(ToFd(env, arguments[0]), message)));
 }
 
-// sendVector(fd, buffers, skip, sunPath?, fds?, credentials?, control?, flags): bytes or -errno.
-// The first `skip` bytes of the buffers are left out.
+// sendVector(fd, buffers, sunPath?, fds?, credentials?, control?, flags): bytes or -errno
 napi_value SendVector(napi_env env, napi_callback_info info) {
-  napi_value arguments[8];
+  napi_value arguments[7];
   GetArguments(env, info, arguments);
   std::vector<iovec> buffers = ToVectors(env, arguments[1]);
-  auto skip = static_cast<size_t>(ToInt(env, arguments[2]));
-  for (iovec& buffer : buffers) {
-    const size_t left_out = std::min(skip, buffer.iov_len);
-    buffer = {static_cast<uint8_t*>(buffer.iov_base) + left_out, buffer.iov_len - left_out};
-    skip -= left_out;
-  }
-  const Destination to(env, arguments[3]);
-  const Attachment attachment(env, arguments[4], arguments[5]);
+  const Destination to(env, arguments[2]);
+  const Attachment attachment(env, arguments[3], arguments[4]);
   OutgoingMessage message;
   message.buffers = buffers.data();
   message.buffer_count = buffers.size();
   message.to = to.get();
   attachment.AddTo(&message);
-  if (!IsUndefined(env, arguments[6])) {
-    const Bytes control = ToBytes(env, arguments[6]);
+  if (!IsUndefined(env, arguments[5])) {
+    const Bytes control = ToBytes(env, arguments[5]);
     message.control = control.data;
     message.control_size = control.size;
   }
-  message.flags = ToInt(env, arguments[7]);
+  message.flags = ToInt(env, arguments[6]);
   return FromInt(env, CountOrErrno(SendMessage(ToFd(env, arguments[0]), message)));
 }
 

@@ -23,9 +23,12 @@ export interface SocketHolder {
   uid: number;
 }
 
+/** asm-generic/errno.h; libuv has no name for it. */
+const ETOOMANYREFS = -109;
+
 /** @param errno negative */
 export function systemError(errno: number, syscall: string, address?: string): SystemError {
-  const code = getSystemErrorName(errno);
+  const code = errno === ETOOMANYREFS ? 'ETOOMANYREFS' : getSystemErrorName(errno);
   const error = new Error(`${syscall} ${code}`) as SystemError;
   Object.assign(error, { errno, code, syscall });
   return address === undefined ? error : withAddress(error, address);

@@ -84,11 +84,10 @@ export interface Binding {
     fds: Int32Array | undefined,
     credentials: Int32Array | undefined,
   ): number;
-  /** The same for several buffers less their first `skip` bytes. `control` instead of fds and credentials. */
+  /** The same for several buffers. `control` instead of fds and credentials. */
   sendVector(
     fd: number,
     buffers: readonly Uint8Array[],
-    skip: number,
     sunPath: Uint8Array | undefined,
     fds: Int32Array | undefined,
     credentials: Int32Array | undefined,

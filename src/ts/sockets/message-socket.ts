@@ -98,7 +98,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
         return self.#ref;
       },
       highWaterMark: this.#limits.highWaterMark,
-      onDrain: () => this.emit('drain'),
+      onDrain: () => process.nextTick(() => this.#emitDrain()),
       wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
     });
     this.#watchListeners();
@@ -404,6 +404,11 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#updateReading();
     if (waiter !== undefined) waiter.reject(error);
     else this.emit('error', error);
+  }
+
+  // In a tick of its own: a listener that throws costs nobody the outcome of a send().
+  #emitDrain(): void {
+    if (this.#state === 'open' && !this.#outbox.needDrain) this.emit('drain');
   }
 
   #shut(): void {

@@ -1,5 +1,5 @@
 // What a received message is, and the options of sockets that send and receive messages.
-import type { WaitOptions } from '../base/abort';
+import { validateSignal, type WaitOptions } from '../base/abort';
 import {
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_MAX_BYTES,
@@ -80,6 +80,7 @@ export interface MessageLimits extends ControlLimits {
 
 export function validateSocketOptions(options: SocketOptions): MessageLimits {
   validateObject('options', options);
+  validateSignal('options.signal', options.signal);
   return {
     maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),
     maxBytes: validateInteger('options.maxBytes', options.maxBytes ?? DEFAULT_MAX_BYTES, 1, MAX_MAX_BYTES),

@@ -13,6 +13,9 @@ const EAGAIN = -constants.errno.EAGAIN;
 const FIRST_RETRY_MS = 1;
 const LAST_RETRY_MS = 20;
 
+/** Destinations of which a pause is remembered. */
+const MAX_PAUSES = 256;
+
 export interface Outgoing {
   data: Uint8Array;
   /** Undefined: the connected peer. */
@@ -31,8 +34,9 @@ interface Entry {
 /** Those who wait for one destination. A full one does not hold up the others. */
 interface Lane {
   to: UnixAddress | undefined;
-  /** Empty if only trySend() was refused, and 'drain' is to follow. */
   entries: Entry[];
+  /** A trySend() was refused, and onDrain() is to follow. */
+  refused: boolean;
   retryMs: number;
   timer?: NodeJS.Timeout;
 }
@@ -52,7 +56,11 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   #messages = 0;
   #bytes = 0;
+  /** The high-water mark was reached, and onDrain() is to follow when nothing waits. */
+  #full = false;
   #needDrain = false;
+  /** How long the destinations that refused trySend() lately are let alone: a sender that tries again finds it grown. */
+  readonly #pauses = new Map<string, number>();
   #onEmpty: (() => void) | undefined;
 
   constructor(socket: OutboxSocket) {
@@ -74,13 +82,17 @@ export class Outbox {
    */
   trySend(message: Outgoing): boolean {
     const lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(laneKey(message.to));
-    return (lane?.entries.length ?? 0) === 0 && attempt(this.#socket.fd, message);
+    if ((lane?.entries.length ?? 0) > 0 || !attempt(this.#socket.fd, message)) return false;
+    if (this.#pauses.size > 0) this.#pauses.delete(laneKey(message.to));
+    return true;
   }
 
   /** After a trySend() that was refused for good: onDrain() follows when another one is worth it. */
   awaitRoom(to: UnixAddress | undefined): void {
+    const lane = this.#lane(to);
+    lane.refused = true;
     this.#needDrain = true;
-    this.#await(this.#lane(to));
+    this.#await(lane);
   }
 
   /**
@@ -101,7 +113,7 @@ export class Outbox {
     lane.entries.push(entry);
     this.#messages++;
     this.#bytes += data.length;
-    if (this.#messages >= this.#socket.highWaterMark) this.#needDrain = true;
+    if (this.#messages >= this.#socket.highWaterMark) this.#full = this.#needDrain = true;
     this.#await(lane);
     return () => {
       if (lane.entries.includes(entry)) this.#remove(lane, entry);
@@ -123,7 +135,7 @@ export class Outbox {
   /** The socket closes: everyone who waits is told. */
   clear(error: Error): void {
     this.#onEmpty = undefined;
-    this.#needDrain = false;
+    this.#full = this.#needDrain = false;
     for (const lane of [...this.#lanes.values()]) {
       for (const entry of [...lane.entries]) {
         this.#remove(lane, entry);
@@ -141,7 +153,7 @@ export class Outbox {
     const key = laneKey(to);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { to, entries: [], retryMs: FIRST_RETRY_MS };
+      lane = { to, entries: [], refused: false, retryMs: this.#pauses.get(key) ?? FIRST_RETRY_MS };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -156,19 +168,26 @@ export class Outbox {
     lane.timer = setTimeout(() => {
       delete lane.timer;
       lane.retryMs = Math.min(lane.retryMs * 2, LAST_RETRY_MS);
+      if (lane.refused) this.#rememberPause(lane);
       this.#flush(lane);
     }, lane.retryMs);
     if (!this.#socket.ref) lane.timer.unref();
+  }
+
+  #rememberPause({ to, retryMs }: Lane): void {
+    if (this.#pauses.size >= MAX_PAUSES) this.#pauses.clear();
+    this.#pauses.set(laneKey(to), retryMs);
   }
 
   #flush(lane: Lane): void {
     for (let entry = lane.entries[0]; entry !== undefined; entry = lane.entries[0]) {
       let error: Error | undefined;
       try {
-        if (entry.data.length !== entry.size) throw detached();
+        if (entry.data.length !== entry.size) throw detachedError();
         const message = { data: entry.data, to: lane.to, lent: entry.attachment.lend() };
         if (!attempt(this.#socket.fd, message)) break;
         lane.retryMs = FIRST_RETRY_MS;
+        this.#pauses.delete(laneKey(lane.to));
       } catch (failure) {
         error = failure as Error;
       }
@@ -197,16 +216,24 @@ export class Outbox {
     clearTimeout(lane.timer);
     this.#lanes.delete(laneKey(lane.to));
     if (lane.to === undefined) this.#socket.wantWritable(false);
-    if (!this.#needDrain || this.#lanes.size > 0) return;
-    this.#needDrain = false;
+    this.#settleDrain();
+  }
+
+  // A destination that stays full does not hold up 'drain' for those that trySend() to another.
+  #settleDrain(): void {
+    if (!this.#needDrain) return;
+    if (this.#full && this.#messages > 0) return;
+    for (const lane of this.#lanes.values()) if (lane.refused) return;
+    this.#full = this.#needDrain = false;
     this.#socket.onDrain();
   }
 }
 
-function detached(): FdpassError {
+/** Bytes that wait were transferred to another thread, which leaves an empty array behind. */
+export function detachedError(): FdpassError {
   return new FdpassError(
     'ERR_FDPASS_DETACHED',
-    'the bytes of a message were transferred away while it waited to be sent',
+    'bytes were transferred to another thread while they waited to be sent; send a copy',
   );
 }
 

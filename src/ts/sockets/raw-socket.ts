@@ -1,5 +1,6 @@
 // RawSocket: one system call per method, for those who need the call itself.
-import { systemError, withAddress } from '../base/errors';
+import { types } from 'node:util';
+import { invalidArgType, outOfRange, systemError, withAddress } from '../base/errors';
 import { toBytes, validateInteger, validateObject } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM, type SocketType } from '../fd/describe';
@@ -80,12 +81,12 @@ export class RawSocket implements Disposable {
 
   /** socket(2) in AF_UNIX, close-on-exec and non-blocking. */
   static open(type: SocketType): RawSocket {
-    return new RawSocket(Fd.own(binding.openSocket(socketType(type))));
+    return new RawSocket(Fd.own(binding.openSocket(pick('type', TYPES, type))));
   }
 
   /** socketpair(2) */
   static pair(type: SocketType): [RawSocket, RawSocket] {
-    const [first, second] = binding.openPair(socketType(type)).map(Fd.own) as [Fd, Fd];
+    const [first, second] = binding.openPair(pick('type', TYPES, type)).map(Fd.own) as [Fd, Fd];
     return [new RawSocket(first), new RawSocket(second)];
   }
 
@@ -128,8 +129,7 @@ export class RawSocket implements Disposable {
   }
 
   shutdown(how: keyof typeof SHUT): void {
-    const number = SHUT[how];
-    if (number === undefined) throw new RangeError(`how must be 'read', 'write' or 'both'; it is ${how}`);
+    const number = pick('how', SHUT, how);
     binding.shutdown(this.#open(), number);
   }
 
@@ -141,11 +141,18 @@ export class RawSocket implements Disposable {
     validateObject('options', options);
     const fd = this.#open();
     const { fds, credentials } = lendAttachment(options);
+    if (options.control !== undefined && (fds !== undefined || credentials !== undefined)) {
+      throw invalidArgType(
+        'options.control',
+        'without fds and credentials, which it holds itself',
+        options.control,
+      );
+    }
     const to = options.to === undefined ? undefined : UnixAddress.from(options.to);
     const control = options.control === undefined ? undefined : toBytes('options.control', options.control);
     const flags = validateInteger('options.flags', options.flags ?? 0, ...ANY_INT);
     const buffers = readBuffers('data', data);
-    const sent = binding.sendVector(fd, buffers, 0, to?.sunPath, fds, credentials, control, flags);
+    const sent = binding.sendVector(fd, buffers, to?.sunPath, fds, credentials, control, flags);
     if (sent < 0) throw systemError(sent, 'sendmsg', to?.toString());
     return sent;
   }
@@ -154,11 +161,7 @@ export class RawSocket implements Disposable {
   receive(options: RawReceiveOptions = {}): RawMessage {
     validateObject('options', options);
     const fd = this.#open();
-    const given = options.buffers ?? DEFAULT_BUFFER;
-    const buffers =
-      typeof given === 'number'
-        ? [Buffer.allocUnsafe(validateInteger('options.buffers', given, 0, 2 ** 31 - 1))]
-        : readBuffers('options.buffers', given);
+    const buffers = openBuffers(options.buffers ?? DEFAULT_BUFFER);
     const room = validateInteger('options.controlBytes', options.controlBytes ?? 0, 0, MAX_CONTROL_BYTES);
     const flags = validateInteger('options.flags', options.flags ?? 0, ...ANY_INT);
     const raw = binding.receiveRaw(fd, buffers, room, flags);
@@ -256,18 +259,30 @@ export class RawSocket implements Disposable {
   }
 }
 
-function socketType(type: SocketType): number {
-  const number = TYPES[type];
-  if (number === undefined)
-    throw new RangeError(`type must be 'stream', 'dgram' or 'seqpacket'; it is ${type}`);
-  return number;
+/** Own names only: an object has more. */
+function pick(name: string, numbers: Readonly<Record<string, number>>, given: string): number {
+  const names = Object.keys(numbers);
+  if (!names.includes(given)) throw outOfRange(name, `one of '${names.join("', '")}'`, given);
+  return numbers[given] as number;
 }
 
 function anyInt(name: string, value: number): number {
   return validateInteger(name, value, ...ANY_INT);
 }
 
+/** To send from. */
 function readBuffers(name: string, data: string | Uint8Array | readonly Uint8Array[]): Uint8Array[] {
   if (!Array.isArray(data)) return [toBytes(name, data as string | Uint8Array)];
   return data.map((one: Uint8Array, index) => toBytes(`${name}[${index}]`, one));
+}
+
+/** To receive into. */
+function openBuffers(given: number | readonly Uint8Array[]): Uint8Array[] {
+  if (typeof given === 'number') {
+    return [Buffer.allocUnsafe(validateInteger('options.buffers', given, 0, 2 ** 31 - 1))];
+  }
+  if (!Array.isArray(given) || !given.every((one) => types.isUint8Array(one))) {
+    throw invalidArgType('options.buffers', 'a size or an array of Uint8Arrays', given);
+  }
+  return given;
 }

@@ -1,12 +1,11 @@
 // UnixServer: listens for UnixStream connections, with the habits of net.Server.
-import { MAX_FDS_PER_MESSAGE } from '../base/limits';
-import { validateInteger, validateObject } from '../base/validate';
 import { SOCK_STREAM } from '../fd/describe';
 import type { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
 import { ConnectionServer } from './connection-server';
 import { consume } from './consume';
-import { type StreamOptions, UnixStream } from './stream';
+import { UnixStream } from './stream';
+import { type StreamOptions, validateStreamOptions } from './stream-options';
 
 export interface AdoptUnixServerOptions extends StreamOptions {
   /** Take charge of the file of the address, too: close() removes it. Default false, it stays its maker's. */
@@ -19,10 +18,10 @@ export interface AdoptUnixServerOptions extends StreamOptions {
  */
 export class UnixServer extends ConnectionServer<UnixStream> {
   constructor(options: StreamOptions = {}) {
-    validateObject('options', options);
+    const { maxFds } = validateStreamOptions(options);
     super({
       type: SOCK_STREAM,
-      maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),
+      maxFds,
       open: (fd) => UnixStream.own(fd, options),
       refuse: (connection) => void connection.destroy(),
     });

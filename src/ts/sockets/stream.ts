@@ -2,8 +2,8 @@
 import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { onCancel, validateWaitOptions } from '../base/abort';
-import { closedError, hasCode, invalidArgType, outOfRange, systemError } from '../base/errors';
-import { DEFAULT_MAX_BYTES, MAX_FDS_PER_MESSAGE, MAX_TIMEOUT_MS } from '../base/limits';
+import { closedError, outOfRange, systemError } from '../base/errors';
+import { DEFAULT_MAX_BYTES, MAX_TIMEOUT_MS } from '../base/limits';
 import { toBytes, validateInteger, validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
@@ -20,37 +20,13 @@ import { type ControlLimits, discard, type Message, type SendOptions } from './m
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
+import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
 import { Parcel, StreamWriter } from './stream-writer';
 
 const { EAGAIN } = constants.errno;
 
 /** Reads in one turn of the loop, so that a flood leaves time for others. */
 const READS_PER_TURN = 4;
-
-export interface StreamOptions {
-  /**
-   * Descriptors that may come with one read, 0 to 253. With 0, the default, none can be forced upon the process:
-   * what comes is closed (and refused to the sender with EPERM from Linux 6.16 on).
-   */
-  maxFds?: number;
-  /** Tell by 'credentials' who wrote what follows (SO_PASSCRED). An unbound socket then gets a name from the kernel. */
-  credentials?: boolean;
-  /** Stay open for writing after the peer has ended. Default false: the stream ends by itself. */
-  allowHalfOpen?: boolean;
-  /** Bytes to buffer in each direction before the peer, or whoever writes, has to wait. Default: that of node:stream. */
-  highWaterMark?: number;
-  /** Bytes on their way to the peer, as the kernel counts them: the more, the fewer system calls. SO_SNDBUF, socket(7) */
-  sendBufferSize?: number;
-  /** Destroys the stream with an AbortError. */
-  signal?: AbortSignal;
-}
-
-export interface StreamConnectOptions extends StreamOptions {
-  /** Milliseconds to wait while the server's backlog is full. Default: as long as it lives. */
-  timeout?: number;
-  /** The name that the server sees. A file of that name is removed when the stream closes. */
-  localAddress?: AddressLike;
-}
 
 /** What came beside the descriptors of an 'fds' event. */
 export interface FdsInfo {
@@ -77,7 +53,8 @@ export interface UnixStream {
 /**
  * Events: those of stream.Duplex, 'connect', 'ready', 'timeout', and two that come right before the 'data' they belong
  * to, when all that was received earlier has been consumed: 'fds' (Fd[], { dropped }), which are the listener's and
- * closed if there is none, and 'credentials' (Credentials), when another process writes than before.
+ * closed if there is none, and 'credentials' (Credentials), when another process writes than before. While nobody reads
+ * they wait. (Bytes sent before may be at the beginning of that data: the kernel joins them, unless they have fds, too.)
  *
  * Errors as net.Socket has them: 'error', then 'close'. SystemError ECONNRESET (the peer closed with bytes of ours
  * unread), EPIPE (it takes no more).
@@ -91,13 +68,15 @@ export class UnixStream extends Duplex {
   readonly #writer: StreamWriter;
   #connecting: Connecting | undefined;
   #isConnecting: boolean;
+  /** end() came before the connection. */
+  #endWhenConnected: (() => void) | undefined;
   #name: BoundName | undefined;
   #stopSignal = (): void => {};
   #reading = false;
   /** Received, and not to be shown yet. */
   #held: Message | undefined;
-  /** Somebody has called read(). */
-  #wasRead = false;
+  /** Somebody has called read(), and there was nothing. */
+  #asked = false;
   #sender: Credentials | undefined;
   #idle: NodeJS.Timeout | undefined;
   #bytesRead = 0;
@@ -107,24 +86,17 @@ export class UnixStream extends Duplex {
 
   /** Owns `fd` once it has returned; while it throws, the caller does. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
-    validateObject('options', options);
-    const { allowHalfOpen = false, highWaterMark } = options;
+    const limits = validateStreamOptions(options);
+    const { allowHalfOpen = false, highWaterMark, sendBufferSize, signal } = options;
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#fd = fd;
     this.#isConnecting = !connected;
-    this.#limits = {
-      maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),
-      credentials: options.credentials === true,
-      pidFd: false,
-    };
-    setPassing(fd.fd, this.#limits);
+    this.#limits = limits;
+    setPassing(fd.fd, limits);
     // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
     // read fail with EAGAIN: a peer could keep the loop spinning.
     binding.setOption(fd.fd, SOL_SOCKET, SO.OOBINLINE, 1);
-    if (options.sendBufferSize !== undefined) {
-      const size = validateInteger('options.sendBufferSize', options.sendBufferSize, 1, 2 ** 31 - 1);
-      binding.setSendBufferSize(fd.fd, size);
-    }
+    if (sendBufferSize !== undefined) binding.setSendBufferSize(fd.fd, sendBufferSize);
     this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
     this.#writer = new StreamWriter(
       {
@@ -137,7 +109,7 @@ export class UnixStream extends Duplex {
       },
       connected,
     );
-    this.#watchSignal(options.signal);
+    if (signal !== undefined) this.#watchSignal(signal);
   }
 
   /**
@@ -254,8 +226,8 @@ export class UnixStream extends Duplex {
    * write() for what has descriptors, credentials or a deadline, in order with other writes. Descriptors are lent, and
    * go once, with the first byte; `data` must not change until it went.
    *
-   * If the deadline or the signal comes before the first byte went, nothing of it will be sent; afterwards the
-   * stream is destroyed, as a part of it is with the peer.
+   * If the deadline or the signal comes before the first byte went, nothing of it will be sent; after that and before
+   * the last byte, the stream is destroyed, as a part of it is with the peer.
    * @returns resolves when the kernel has all of it
    * @throws RangeError for descriptors without a byte (a stream drops them); SystemError EPERM (the peer refuses
    * descriptors), ETOOMANYREFS, which leave the stream usable; EPIPE, ECONNRESET; ERR_FDPASS_TIMEOUT, AbortError
@@ -277,14 +249,16 @@ export class UnixStream extends Duplex {
     const parcel = new Parcel(lent);
     this.#writer.attach(chunk, parcel);
     await new Promise<void>((resolve, reject) => {
-      const stop = onCancel(options, 'send()', (error) => {
-        if (parcel.state === 'begun') this.destroy(error);
-        else parcel.drop(error);
+      const cancel = (error: Error): void => {
+        if (parcel.state === 'sent') return; // the write is about to say so
         reject(error);
-      });
+        if (parcel.state === 'begun') this.destroy(error);
+        else this.#writer.drop(parcel, error);
+      };
+      const stop = onCancel(options, 'send()', cancel);
       this.write(chunk, (error) => {
         stop();
-        if (error && parcel.state === 'waiting') parcel.drop(error);
+        if (error) parcel.drop(error);
         const failure = parcel.failure ?? error;
         if (failure) reject(failure);
         else resolve();
@@ -292,7 +266,7 @@ export class UnixStream extends Duplex {
       try {
         parcel.keep();
       } catch (error) {
-        parcel.drop(error as Error);
+        cancel(error as Error);
       }
     });
   }
@@ -310,6 +284,13 @@ export class UnixStream extends Duplex {
     if (ms > 0 && !this.destroyed) this.#idle = setTimeout(() => this.emit('timeout'), ms).unref();
     if (callback !== undefined) ms > 0 ? this.once('timeout', callback) : this.off('timeout', callback);
     return this;
+  }
+
+  /** Destroys the stream when all that was written has gone; http.Server ends connections so. */
+  destroySoon(): void {
+    this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
   }
 
   /** For callers that take it for a TCP socket: nothing to do. */
@@ -334,10 +315,24 @@ export class UnixStream extends Duplex {
     return this;
   }
 
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    super.on(event, listener);
+    // The stream itself sees no need to read: it waits for the bytes of #held already.
+    if (event === 'readable') process.nextTick(() => this.#showHeld());
+    return this;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return this.on(event, listener);
+  }
+
   /** Every consumer comes through here, and may have emptied the buffer that #held waits for. */
-  override read(size?: number): unknown {
-    if (size !== 0) this.#wasRead = true;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  override read(size?: number): any {
     const data = super.read(size);
+    if (data === null && size !== 0 && !this.readableFlowing) this.#asked = true;
     if (this.#held !== undefined) process.nextTick(() => this.#showHeld());
     return data;
   }
@@ -360,15 +355,11 @@ export class UnixStream extends Duplex {
 
   override _final(done: (error?: Error) => void): void {
     if (this.#isConnecting) {
-      this.once('connect', () => this._final(done));
+      this.#endWhenConnected = () => this._final(done);
       return;
     }
-    try {
-      binding.shutdown(this.#open(), SHUT.write);
-      done();
-    } catch (error) {
-      done(hasCode(error, 'ENOTCONN') ? undefined : (error as Error)); // the peer has reset it already
-    }
+    binding.shutdown(this.#open(), SHUT.write); // AF_UNIX: no error, whatever the peer has done
+    done();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -395,9 +386,7 @@ export class UnixStream extends Duplex {
     if (this.#reading) this.#readiness.want(READABLE);
   }
 
-  #watchSignal(signal: AbortSignal | undefined): void {
-    if (signal === undefined) return;
-    if (!(signal instanceof AbortSignal)) throw invalidArgType('options.signal', 'an AbortSignal', signal);
+  #watchSignal(signal: AbortSignal): void {
     try {
       this.#stopSignal = onCancel({ signal }, 'the stream', (error) => this.destroy(error));
     } catch (error) {
@@ -424,20 +413,30 @@ export class UnixStream extends Duplex {
       return;
     }
     this.#isConnecting = false;
-    this.emit('connect');
-    this.emit('ready');
-    if (this.destroyed) return;
+    this.#idle?.refresh();
+    try {
+      this.emit('connect');
+      this.emit('ready');
+    } finally {
+      if (!this.destroyed) this.#start();
+    }
+  }
+
+  #start(): void {
+    this.#endWhenConnected?.();
     this.#writer.open();
-    this.#startReading();
+    if (!this.destroyed) this.#startReading();
   }
 
   #onReady(events: number): void {
-    if ((events & WRITABLE) !== 0) this.#writer.flush();
-    if ((events & READABLE) !== 0 && !this.destroyed) this.#receive();
+    // What a peer said before it went is read before a write fails.
+    if ((events & READABLE) !== 0) this.#receive();
+    if ((events & WRITABLE) !== 0 && !this.destroyed) this.#writer.flush();
   }
 
   #receive(): void {
-    for (let reads = 0; reads < READS_PER_TURN && this.#reading && this.#held === undefined; reads++) {
+    const wants = (): boolean => this.#reading && this.#held === undefined && !this.destroyed;
+    for (let reads = 0; reads < READS_PER_TURN && wants(); reads++) {
       const batch = this.#inbox.receive(this.#fd.fd, this.#limits, 1, false);
       if (batch === -EAGAIN) return;
       if (typeof batch === 'number') {
@@ -446,7 +445,7 @@ export class UnixStream extends Duplex {
       }
       this.#take(batch.messages[0] as Message);
     }
-    if (!this.#reading || this.#held !== undefined) this.#readiness.drop(READABLE);
+    if (!wants()) this.#readiness.drop(READABLE);
   }
 
   #take(chunk: Message): void {
@@ -464,36 +463,50 @@ export class UnixStream extends Duplex {
 
   /** Bytes alone: at once. What has an event of its own: when somebody reads, and has read what came before. */
   #mayShow({ fds, fdsDropped, credentials }: Message): boolean {
-    if (fds.length === 0 && !fdsDropped && (credentials === undefined || isSame(credentials, this.#sender)))
-      return true;
-    return this.readableLength === 0 && (this.#wasRead || this.readableFlowing !== null);
+    if (fds.length === 0 && !fdsDropped && !this.#isNew(credentials)) return true;
+    const reads = this.readableFlowing || this.#asked || this.listenerCount('readable') > 0;
+    return reads && this.readableLength === 0;
+  }
+
+  #isNew(sender: Credentials | undefined): sender is Credentials {
+    return sender !== undefined && (this.#sender === undefined || !isSame(sender, this.#sender));
   }
 
   #showHeld(): void {
     const chunk = this.#held;
     if (chunk === undefined || !this.#mayShow(chunk)) return;
     this.#held = undefined;
+    this.#asked = false;
     this.#show(chunk);
     if (this.#reading && !this.destroyed) this.#readiness.want(READABLE);
   }
 
   // A listener that throws or destroys the stream must cost neither bytes nor descriptors.
   #show(chunk: Message): void {
-    const { fds, fdsDropped, credentials } = chunk;
     try {
-      if (credentials !== undefined && !isSame(credentials, this.#sender)) {
-        this.#sender = credentials;
-        this.emit('credentials', credentials);
-      }
-      if (fds.length > 0 || fdsDropped) {
-        if (this.destroyed || !this.emit('fds', fds, { dropped: fdsDropped })) discard(chunk);
-      }
+      this.#showCredentials(chunk.credentials);
     } finally {
-      if (!this.destroyed && !this.push(chunk.data)) this.#reading = false;
+      try {
+        this.#showFds(chunk);
+      } finally {
+        if (!this.destroyed && !this.push(chunk.data)) this.#reading = false;
+      }
     }
+  }
+
+  #showCredentials(sender: Credentials | undefined): void {
+    if (!this.#isNew(sender)) return;
+    this.#sender = sender;
+    this.emit('credentials', sender);
+  }
+
+  #showFds(chunk: Message): void {
+    const { fds, fdsDropped } = chunk;
+    if (fds.length === 0 && !fdsDropped) return;
+    if (this.destroyed || !this.emit('fds', fds, { dropped: fdsDropped })) discard(chunk);
   }
 }
 
-function isSame(one: Credentials, other: Credentials | undefined): boolean {
-  return one.pid === other?.pid && one.uid === other.uid && one.gid === other.gid;
+function isSame(one: Credentials, other: Credentials): boolean {
+  return one.pid === other.pid && one.uid === other.uid && one.gid === other.gid;
 }
