@@ -1,6 +1,7 @@
 // Section handoff of cases.md: a listener or a connection goes to another process while clients use it.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Fd, UnixDatagram, UnixSeqpacket, UnixSeqpacketServer, UnixServer, UnixStream } from 'fdpass';
 import { RawSocket } from 'fdpass/raw';
@@ -13,7 +14,6 @@ import { fails, rejects } from './outcome';
 import { python } from './peers';
 import {
   connectionTypes,
-  exists,
   freshAddresses,
   freshPath,
   rawClient,
@@ -73,11 +73,11 @@ row('HO-03', 'UnixSeqpacketServer UnixServer Fd createHandoff', async (t) => {
   const old = new UnixSeqpacketServer().listen(file);
   const next = UnixSeqpacketServer.adopt(Fd.dup(old), { holdName: true });
   await old.close({ unlink: false });
-  assert.ok(exists(file));
+  assert.ok(existsSync(file));
   t.keep(new UnixSeqpacket().connect(file));
   t.keep(((await once(next, 'connection')) as [UnixSeqpacket])[0]);
   await next.close();
-  assert.ok(!exists(file));
+  assert.ok(!existsSync(file));
 
   const stream = freshPath(t);
   const first = t.keep(new UnixServer());
@@ -88,7 +88,7 @@ row('HO-03', 'UnixSeqpacketServer UnixServer Fd createHandoff', async (t) => {
   const second = t.keep(UnixServer.adopt(fd));
   destroyAfter(t, ((await once(second, 'connection')) as [UnixStream])[0]);
   await second.close(); // not the holder of the name
-  assert.ok(exists(stream));
+  assert.ok(existsSync(stream));
   client.close();
 
   // Two processes: what the next one does not claim ends with the old one.
@@ -101,7 +101,7 @@ row('HO-03', 'UnixSeqpacketServer UnixServer Fd createHandoff', async (t) => {
   await stage.upgrade(outgoing, { listeners: [wanted] });
   await outgoing.exit();
   rawOpen(t, 'stream').connect(stage.file('wanted'));
-  assert.ok(!exists(unclaimed), 'its file is removed');
+  assert.ok(!existsSync(unclaimed), 'its file is removed');
 });
 
 row('HO-04', 'RawSocket', async (t) => {

@@ -1,5 +1,4 @@
 // RawSocket as the rows want it: opened for a row, connected, and read without leaving a descriptor behind.
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { AddressLike } from 'fdpass';
 import { MSG, type RawMessage, type RawReceiveOptions, RawSocket, SO, SOL_SOCKET } from 'fdpass/raw';
@@ -122,5 +121,3 @@ export function names(bits: number, of: Record<string, number>): string[] {
 }
 
 export const flagNames = (flags: number): string[] => names(flags, MSG);
-
-export const exists = (file: string): boolean => existsSync(file);

@@ -1,7 +1,7 @@
 // Section stream of cases.md: bytes without borders, ends and half ends, connecting and listening.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UnixServer, UnixStream } from 'fdpass';
 import { MSG, POLL, type RawSocket, SO, SOL_SOCKET } from 'fdpass/raw';
@@ -11,7 +11,6 @@ import { EOPNOTSUPP, fails, rejects } from './outcome';
 import { python } from './peers';
 import {
   connectionTypes,
-  exists,
   freshPath,
   names,
   rawBound,
@@ -430,7 +429,7 @@ row('ST-48', 'RawSocket UnixServer', async (t) => {
   const closed = once(listening, 'close');
   listening.close();
   await closed;
-  assert.ok(!exists(file));
+  assert.ok(!existsSync(file));
   connection.write('on');
   const [data] = (await once(client, 'data')) as [Buffer];
   assert.equal(data.toString(), 'on');
