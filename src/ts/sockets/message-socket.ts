@@ -408,7 +408,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   // In a tick of its own: a listener that throws costs nobody the outcome of a send().
   #emitDrain(): void {
-    if (this.#state === 'open' && !this.#outbox.needDrain) this.emit('drain');
+    if (this.#state === 'open') this.emit('drain');
   }
 
   #shut(): void {

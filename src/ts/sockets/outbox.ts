@@ -137,6 +137,7 @@ export class Outbox {
     this.#onEmpty = undefined;
     this.#full = this.#needDrain = false;
     for (const lane of [...this.#lanes.values()]) {
+      lane.refused = false;
       for (const entry of [...lane.entries]) {
         this.#remove(lane, entry);
         entry.settle(error);
@@ -216,14 +217,8 @@ export class Outbox {
     clearTimeout(lane.timer);
     this.#lanes.delete(laneKey(lane.to));
     if (lane.to === undefined) this.#socket.wantWritable(false);
-    this.#settleDrain();
-  }
-
-  // A destination that stays full does not hold up 'drain' for those that trySend() to another.
-  #settleDrain(): void {
-    if (!this.#needDrain) return;
-    if (this.#full && this.#messages > 0) return;
-    for (const lane of this.#lanes.values()) if (lane.refused) return;
+    // A destination that stays full does not keep it from those that tried another.
+    if ((!lane.refused && !this.#full) || (this.#full && this.#messages > 0)) return;
     this.#full = this.#needDrain = false;
     this.#socket.onDrain();
   }
