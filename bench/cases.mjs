@@ -29,6 +29,7 @@ const oneWay = (kind, size, text) => ({
 
 const writes = (size, text) => ({
   ...oneWay('stream', size, text),
+  name: `stream-${text.replace(' ', '')}`,
   title: `stream, writes of ${text}`,
   metric: 'bytes',
   kinds: ['stream', 'tcp'],
@@ -82,6 +83,7 @@ export const cases = [
     ...oneWay('dgram', 128, '128 B'),
     name: 'one-way-unconnected',
     title: 'one way, 128 B, dgram, not connected: the destination named each time',
+    kinds: ['dgram'],
     link: { size: 128, unconnected: 1 },
   },
   writes(64 * KiB, '64 KiB'),

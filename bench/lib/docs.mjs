@@ -60,6 +60,7 @@ Rerun it, in a clone of the repository on Linux with a C compiler:
 npm run build
 npm run bench                                  # everything: ${summaries.length} cases
 npm run bench -- one-way --contenders fdpass   # some cases, one contender beside C
+npm run bench -- --micro                       # single steps: N-API crossings, buffers, events
 npm run bench -- --json run.json && npm run bench -- --docs run.json   # this page
 \`\`\`
 
@@ -70,7 +71,8 @@ npm run bench -- --json run.json && npm run bench -- --docs run.json   # this pa
   a difference that is smaller says nothing.
 - *p99* of ping-pong is over messages (one way: half a round trip). Elsewhere it is the time per message, byte or descriptor in the
   slowest of a hundred stretches of about ${64} messages.
-- *CPU us* is user and system time that each process tells of itself (\`getrusage\`), per message; in ping-pong per round trip.
+- *CPU us* is user and system time that each process tells of itself (\`getrusage\`), per message; in ping-pong per round trip. *CPU x
+  C* is the sum of both sides divided by that of C: on a busy machine it moves less than the time does.
 - *lost* is what was sent and not received: no contender is asked again for it.
 
 ${noiseLine(summaries)} Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.processors} processors, load ${machine.load.toFixed(1)} at the end,

@@ -21,12 +21,13 @@ export const kColumns = [
   'p99 us',
   'CPU us out',
   'CPU us in',
+  'CPU x C',
   'lost',
 ];
 
 /** One row of a table for one row of summarize(). */
 export function cells(row) {
-  if (row.ran === 0) return [row.title, 'failed', '', '', '', '', '', '', ''];
+  if (row.ran === 0) return [row.title, 'failed', '', '', '', '', '', '', '', ''];
   return [
     row.title,
     figure(row.value),
@@ -36,6 +37,7 @@ export function cells(row) {
     figure(row.p99Us),
     figure(row.senderCpuUs),
     figure(row.receiverCpuUs),
+    figure(row.cpuRatio),
     row.lost === 0 ? '' : row.lost.toLocaleString('en-US'),
   ];
 }

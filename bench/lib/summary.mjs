@@ -26,6 +26,9 @@ function row({ rounds, ...result }, baseline) {
   const ratios = rounds
     .map((round, i) => ratio(round?.value, baseline?.rounds[i]?.value))
     .filter(Number.isFinite);
+  const cpuRatios = rounds
+    .map((round, i) => ratio(cpu(round), cpu(baseline?.rounds[i])))
+    .filter(Number.isFinite);
   return {
     ...result,
     ran: ran.length,
@@ -34,9 +37,15 @@ function row({ rounds, ...result }, baseline) {
     p99Us: over('p99Us'),
     senderCpuUs: over('senderCpuUs'),
     receiverCpuUs: over('receiverCpuUs'),
+    cpuRatio: median(cpuRatios),
     lost: ran.reduce((sum, { lost }) => sum + lost, 0),
     ratio: ratios.length === 0 ? null : { median: median(ratios), ...spread(ratios) },
   };
+}
+
+/** Of both sides. */
+function cpu(round) {
+  return round?.senderCpuUs && round.receiverCpuUs ? round.senderCpuUs + round.receiverCpuUs : null;
 }
 
 function ratio(value, base) {
