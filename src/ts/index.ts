@@ -45,6 +45,7 @@ export type { Credentials } from './sockets/peer';
 export { type SeqpacketOptions, UnixSeqpacket } from './sockets/seqpacket';
 export {
   type AdoptSeqpacketServerOptions,
+  type SeqpacketServerOptions,
   UnixSeqpacketServer,
 } from './sockets/seqpacket-server';
 export {
@@ -52,4 +53,4 @@ export {
   UnixStream,
 } from './sockets/stream';
 export type { StreamConnectOptions, StreamOptions } from './sockets/stream-options';
-export { type AdoptUnixServerOptions, UnixServer } from './sockets/stream-server';
+export { type AdoptUnixServerOptions, UnixServer, type UnixServerOptions } from './sockets/stream-server';

@@ -1,4 +1,5 @@
 // Waiting that can be aborted: AbortSignal and deadlines, with nothing left behind once settled.
+import { setMaxListeners } from 'node:events';
 import { FdpassError, invalidArgType } from './errors';
 import { validateObject, validateTimeout } from './validate';
 
@@ -54,6 +55,9 @@ export function onCancel(options: WaitOptions, what: string, cancel: (error: Err
       cancel(new FdpassError('ERR_FDPASS_TIMEOUT', `${what} did not finish within ${ms} ms`));
     }, ms);
   }
+  // One signal for a hundred sockets is no leak; at the eleventh Node would warn of one. (0, its other word for
+  // "no limit", makes getMaxListeners() of Node 20 throw.)
+  if (signal !== undefined) setMaxListeners(Number.POSITIVE_INFINITY, signal);
   signal?.addEventListener('abort', onAbort);
   return stop;
 }

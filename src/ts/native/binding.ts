@@ -153,9 +153,7 @@ function refuse(): Binding {
   return new Proxy({} as Binding, {
     get() {
       throw Object.assign(
-        new Error(
-          `fdpass passes descriptors on Linux only; this is ${process.platform}. Ask isSupported first.`,
-        ),
+        new Error(`fdpass works on Linux only; this is ${process.platform}. Ask isSupported first.`),
         { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
       );
     },

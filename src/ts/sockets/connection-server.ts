@@ -1,6 +1,7 @@
 // ConnectionServer: what servers of connections share: listening, accepting in batches, the life cycle.
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
+import { abortError, onCancel, validateSignal } from '../base/abort';
 import { closedError, FdpassError, systemError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
 import { validateInteger } from '../base/validate';
@@ -29,6 +30,15 @@ export interface ConnectionServerEvents<Connection> {
 export interface ListenOptions extends BindOptions {
   /** Connections that wait to be accepted; one more is let in, the next connect() fails with EAGAIN. Default 511. */
   backlog?: number;
+  /** So many at a time; the next ones wait in the backlog until one has closed. Default: no limit. */
+  maxConnections?: number;
+  /** Closes the server when aborted, as that of net.Server.listen() does. Connections live on. */
+  signal?: AbortSignal;
+}
+
+/** What all kinds of connection have. */
+interface Closable {
+  once(event: 'close', listener: () => void): unknown;
 }
 
 /** What a kind of server adds. */
@@ -39,15 +49,20 @@ export interface ConnectionKind<Connection> {
   maxFds: number;
   /** Owns `fd` once it has returned; while it throws, the server does. */
   open(fd: Fd): Connection;
-  /** A connection that nobody listens for. */
-  refuse(connection: Connection): void;
+  /** At once: what it would still send is lost. */
+  cut(connection: Connection): void;
 }
 
-export abstract class ConnectionServer<Connection> extends EventEmitter<ConnectionServerEvents<Connection>> {
+export abstract class ConnectionServer<Connection extends Closable> extends EventEmitter<
+  ConnectionServerEvents<Connection>
+> {
   readonly #kind: ConnectionKind<Connection>;
   readonly #numbers = new Int32Array(ACCEPT_BATCH);
   /** Accepted, and not connections yet. Bounded by one batch. */
   readonly #accepted: Fd[] = [];
+  readonly #connections = new Set<Connection>();
+  #maxConnections = Number.POSITIVE_INFINITY;
+  #stopSignal = (): void => {};
   #listener: { fd: Fd; readiness: Readiness; name: BoundName } | undefined;
   #closing: Promise<void> | undefined;
   #ref = true;
@@ -70,13 +85,18 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
 
   /**
    * Binds and listens, now; 'listening' follows.
-   * @throws SystemError EADDRINUSE, EACCES, ENOENT; ERR_FDPASS_CLOSED; ERR_FDPASS_LISTENING
+   * @throws SystemError EADDRINUSE, EACCES, ENOENT; ERR_FDPASS_CLOSED; ERR_FDPASS_LISTENING; AbortError
    */
   listen(address: AddressLike, options: ListenOptions = {}): this {
     if (this.#closing !== undefined) throw closedError(this.constructor.name);
     if (this.#listener !== undefined)
       throw new FdpassError('ERR_FDPASS_LISTENING', 'this server listens already');
     const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 0, 2 ** 31 - 1);
+    const { maxConnections, signal } = options;
+    if (maxConnections !== undefined)
+      validateInteger('options.maxConnections', maxConnections, 1, 2 ** 31 - 1);
+    validateSignal('options.signal', signal);
+    if (signal?.aborted) throw abortError(signal);
     const { type } = this.#kind;
     const fd = Fd.own(binding.openSocket(type));
     try {
@@ -86,6 +106,8 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
       fd.close();
       throw error;
     }
+    this.#maxConnections = maxConnections ?? Number.POSITIVE_INFINITY;
+    this.#stopSignal = onCancel({ signal }, 'the server', () => void this.close());
     return this;
   }
 
@@ -104,6 +126,16 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
 
   unref(): this {
     return this.#setRef(false);
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Cuts them, after close() for one. Those that are accepted later live. */
+  closeAllConnections(): void {
+    for (const connection of this.#connections) this.#kind.cut(connection);
   }
 
   /**
@@ -127,6 +159,7 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
 
   async #close(unlink: boolean): Promise<void> {
     clearTimeout(this.#pause);
+    this.#stopSignal();
     const listener = this.#listener;
     this.#listener = undefined;
     listener?.readiness.close();
@@ -142,7 +175,7 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
     const readiness = new Readiness(fd.fd, () => this.#accept());
     this.#listener = { fd, readiness, name };
     readiness.setRef(this.#ref);
-    readiness.want(READABLE);
+    this.#updateAccepting();
     process.nextTick(() => {
       if (this.listening) this.emit('listening');
     });
@@ -155,10 +188,21 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
     return this;
   }
 
+  get #room(): number {
+    return this.#maxConnections - this.#connections.size;
+  }
+
+  #updateAccepting(): void {
+    const accepting = this.#pause === undefined && this.#room > 0;
+    if (accepting) this.#listener?.readiness.want(READABLE);
+    else this.#listener?.readiness.drop(READABLE);
+  }
+
   #accept(): void {
     if (this.#listener === undefined || this.#pause !== undefined) return;
     if (this.#accepted.length === 0) {
-      const count = binding.accept(this.#listener.fd.fd, this.#numbers);
+      if (this.#room <= 0) return;
+      const count = binding.accept(this.#listener.fd.fd, this.#numbers.subarray(0, this.#room));
       if (count === -EAGAIN || count === -ECONNABORTED) return;
       if (count < 0) {
         this.#pauseAccepting(systemError(count, 'accept'));
@@ -183,22 +227,32 @@ export abstract class ConnectionServer<Connection> extends EventEmitter<Connecti
         }
         this.#accepted.shift();
         this.#short = false;
-        if (!this.emit('connection', connection)) this.#kind.refuse(connection);
+        this.#track(connection);
+        if (!this.emit('connection', connection)) this.#kind.cut(connection);
       }
     } finally {
       if (this.#accepted.length > 0 && this.#pause === undefined) setImmediate(() => this.#accept());
     }
   }
 
+  #track(connection: Connection): void {
+    this.#connections.add(connection);
+    this.#updateAccepting();
+    connection.once('close', () => {
+      this.#connections.delete(connection);
+      this.#updateAccepting();
+    });
+  }
+
   // EMFILE, ENFILE, ENOMEM: the listener stays readable, so watching it would spin. Said once.
   #pauseAccepting(error: Error): void {
-    this.#listener?.readiness.drop(READABLE);
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
-      this.#listener?.readiness.want(READABLE);
+      this.#updateAccepting();
       this.#accept();
     }, EMFILE_PAUSE_MS);
     if (!this.#ref) this.#pause.unref();
+    this.#updateAccepting();
     const told = this.#short;
     this.#short = true;
     if (!told) this.emit('error', error);

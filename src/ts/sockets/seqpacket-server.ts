@@ -7,23 +7,25 @@ import { consume } from './consume';
 import { validateSocketOptions } from './message';
 import { type SeqpacketOptions, UnixSeqpacket } from './seqpacket';
 
-export interface AdoptSeqpacketServerOptions extends SeqpacketOptions {
+/** What every connection gets. A signal for the server is one for listen(). */
+export type SeqpacketServerOptions = Omit<SeqpacketOptions, 'signal'>;
+
+export interface AdoptSeqpacketServerOptions extends SeqpacketServerOptions {
   /** Take charge of the file of the address, too: close() removes it. Default false, it stays its maker's. */
   holdName?: boolean;
 }
 
 /**
- * Events: 'connection' (UnixSeqpacket; closed at once if nobody listens), 'listening', 'error', 'close'. The
- * options are those of every connection.
+ * Events: 'connection' (UnixSeqpacket; closed at once if nobody listens), 'listening', 'error', 'close'.
  */
 export class UnixSeqpacketServer extends ConnectionServer<UnixSeqpacket> {
-  constructor(options: SeqpacketOptions = {}) {
+  constructor(options: SeqpacketServerOptions = {}) {
     const { maxFds } = validateSocketOptions(options);
     super({
       type: SOCK_SEQPACKET,
       maxFds,
       open: (fd) => new UnixSeqpacket(options, fd),
-      refuse: (connection) => void connection.close(),
+      cut: (connection) => void connection.close(),
     });
   }
 

@@ -7,23 +7,26 @@ import { consume } from './consume';
 import { UnixStream } from './stream';
 import { type StreamOptions, validateStreamOptions } from './stream-options';
 
-export interface AdoptUnixServerOptions extends StreamOptions {
+/** What every connection gets. A signal for the server is one for listen(). */
+export type UnixServerOptions = Omit<StreamOptions, 'signal'>;
+
+export interface AdoptUnixServerOptions extends UnixServerOptions {
   /** Take charge of the file of the address, too: close() removes it. Default false, it stays its maker's. */
   holdName?: boolean;
 }
 
 /**
- * Events: 'connection' (UnixStream; destroyed at once if nobody listens), 'listening', 'error', 'close'. The options
- * are those of every connection. Where no descriptors are passed, listenUnix() serves with net.Server instead.
+ * Events: 'connection' (UnixStream; destroyed at once if nobody listens), 'listening', 'error', 'close'. Who passes no
+ * descriptors takes listenUnix(), which makes a net.Server listen.
  */
 export class UnixServer extends ConnectionServer<UnixStream> {
-  constructor(options: StreamOptions = {}) {
+  constructor(options: UnixServerOptions = {}) {
     const { maxFds } = validateStreamOptions(options);
     super({
       type: SOCK_STREAM,
       maxFds,
       open: (fd) => UnixStream.own(fd, options),
-      refuse: (connection) => void connection.destroy(),
+      cut: (connection) => void connection.destroy(),
     });
   }
 
