@@ -74,14 +74,29 @@ std::optional<ucred> ReadCredentials(const cmsghdr* header) {
 
 }  // namespace
 
+const cmsghdr* FirstHeader(const msghdr& message) {
+  const auto* header = static_cast<const cmsghdr*>(message.msg_control);
+  if (message.msg_controllen < CMSG_LEN(0)) return nullptr;
+  const bool whole = header->cmsg_len >= CMSG_LEN(0) && header->cmsg_len <= message.msg_controllen;
+  return whole ? header : nullptr;
+}
+
+const cmsghdr* NextHeader(const msghdr& message, const cmsghdr* header) {
+  const auto* start = static_cast<const char*>(message.msg_control);
+  const size_t at = static_cast<size_t>(reinterpret_cast<const char*>(header) - start) +
+                    CMSG_ALIGN(header->cmsg_len);
+  if (at >= message.msg_controllen) return nullptr;
+  msghdr rest{};
+  rest.msg_control = const_cast<char*>(start + at);
+  rest.msg_controllen = message.msg_controllen - at;
+  return FirstHeader(rest);
+}
+
 ReceivedControl ParseControl(const msghdr& message, std::vector<UniqueFd>* fds) {
   ReceivedControl control;
   control.truncated = (message.msg_flags & MSG_CTRUNC) != 0;
-  // CMSG_NXTHDR takes a mutable msghdr but writes nothing.
-  auto* mutable_message = const_cast<msghdr*>(&message);
-  for (cmsghdr* header = CMSG_FIRSTHDR(mutable_message); header != nullptr;
-       header = CMSG_NXTHDR(mutable_message, header)) {
-    if (header->cmsg_len < CMSG_LEN(0)) break;
+  for (const cmsghdr* header = FirstHeader(message); header != nullptr;
+       header = NextHeader(message, header)) {
     control.any = true;
     if (header->cmsg_level != SOL_SOCKET) continue;
     if (header->cmsg_type == SCM_RIGHTS) control.fd_count += OwnRights(header, fds);

@@ -57,6 +57,11 @@ struct ReceivedControl {
   bool any = false;                  // there was a control message of whatever kind
 };
 
+// The control messages of `message`, one after the other; null behind the last. As CMSG_FIRSTHDR
+// and CMSG_NXTHDR, which glibc turns into a function that musl does not have.
+const cmsghdr* FirstHeader(const msghdr& message);
+const cmsghdr* NextHeader(const msghdr& message, const cmsghdr* header);
+
 // Owns every descriptor in `message` before looking at anything else.
 ReceivedControl ParseControl(const msghdr& message, std::vector<UniqueFd>* fds);
 

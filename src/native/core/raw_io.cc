@@ -12,11 +12,10 @@ bool HasOwner(const cmsghdr* header) {
           header->cmsg_type == kScmPidFd);
 }
 
-std::vector<OtherControl> CopyOthers(msghdr* message) {
+std::vector<OtherControl> CopyOthers(const msghdr& message) {
   std::vector<OtherControl> others;
-  for (cmsghdr* header = CMSG_FIRSTHDR(message);
-       header != nullptr && header->cmsg_len >= CMSG_LEN(0);
-       header = CMSG_NXTHDR(message, header)) {
+  for (const cmsghdr* header = FirstHeader(message); header != nullptr;
+       header = NextHeader(message, header)) {
     if (HasOwner(header)) continue;
     const uint8_t* data = CMSG_DATA(header);
     const size_t size = header->cmsg_len - CMSG_LEN(0);
@@ -43,7 +42,7 @@ Result<RawReceived> ReceiveRaw(BorrowedFd socket, iovec* buffers, size_t buffer_
       [&] { return ::recvmsg(socket.get(), &header, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
   if (size == -1) return SysError{errno, "recvmsg"};
   received.control = ParseControl(header, &received.fds);
-  received.others = CopyOthers(&header);
+  received.others = CopyOthers(header);
   received.size = static_cast<size_t>(size);
   received.flags = header.msg_flags & ~MSG_CMSG_CLOEXEC;
   received.from.SetSizeFromKernel(header.msg_namelen);
