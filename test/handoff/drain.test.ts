@@ -129,7 +129,7 @@ test('while an old process drains two more upgrades work, and it meddles with ne
   assert.equal(await third.exit(), 0);
   for (let i = 0; i < 10; i++) {
     const peer = new RawPeer(stage.control);
-    await peer.send('HELLO', { versions: [1, 1], uptimeMs: 1 });
+    await peer.send('HELLO', { versions: [1, 2], uptimeMs: 1 });
     assert.equal(
       (await peer.hear())?.payload['pid'],
       fourth.pid,

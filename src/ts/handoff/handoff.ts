@@ -13,7 +13,8 @@ import { type ListenerOptions, readEndpoint } from './endpoint';
 import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
-import { CONTROL_NAME, type Offer } from './payloads';
+import { CONTROL_NAME, type Offer, type Probation } from './payloads';
+import { checkHealth, type ProbationOptions, validateProbation } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
 import type { Receipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
@@ -31,15 +32,22 @@ export interface HandoffOptions {
   /** Further user ids that may take over from this process, or hand over to it. Root and our own always may. */
   allow?: readonly number[];
   timeouts?: Partial<HandoffTimeouts>;
+  /** How this process proves itself when it has taken over. Default: 10 seconds, without a health check. */
+  probation?: ProbationOptions;
 }
 
 export interface HandoffEvents {
   superseded: [receipt: Receipt];
   aborted: [error: Error];
-  error: [error: Error];
+  rolledback: [error: Error];
+  confirmed: [];
 }
 
-export type HandoffState = 'starting' | 'serving' | 'superseded' | 'closed';
+/**
+ * 'probation': it serves and its predecessor stands by. 'standby': its successor is on probation, and it accepts
+ * nothing new unless that fails.
+ */
+export type HandoffState = 'starting' | 'probation' | 'serving' | 'standby' | 'superseded' | 'closed';
 
 export interface HandoffStatus {
   name: string;
@@ -48,6 +56,9 @@ export interface HandoffStatus {
   state: HandoffState;
   listeners: ListenerStatus[];
 }
+
+/** Processes of one name that may be alive at a time: one serves, the others drain. */
+const MAX_GENERATIONS = 3;
 
 /**
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
@@ -60,10 +71,11 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
 }
 
 /**
- * Events: 'superseded' (Receipt): a successor has taken over, this process drains and then ends by itself.
- * 'aborted' (Error): somebody else's attempt to take over came to nothing; this process serves on. (What became
- * of an upgrade() its promise tells.) 'error': the predecessor, silent for long, has taken the service back after
- * this process was ready; it should exit, and does if nobody listens.
+ * Events: 'superseded' (Receipt): a successor has taken over for good, this process drains and then ends by itself.
+ * 'rolledback' (Error): a switch was taken back. In the old process: it accepts again. In the new one: it has
+ * stopped, drains and then ends by itself. 'aborted' (Error): somebody else's attempt to take over came to nothing;
+ * this process never stopped. (What became of an upgrade() its promise tells, too.) 'confirmed': the probation of
+ * this process is over, it owns the service and can be upgraded.
  */
 export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposable {
   readonly name: string;
@@ -85,9 +97,17 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   #failure: FdpassError | undefined;
   #holding: Holding | undefined;
   #control: Fd | undefined;
-  #upgrade: { resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
+  /** The one whose successor is on probation. */
+  #standby: Transaction | undefined;
+  /** What the successor has inherited and uses; undefined: it did not say. */
+  #inherited: readonly string[] | undefined;
+  #upgrade: { ready(): void; resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
   #readyCalled = false;
+  /** Set once this process has given back what it had; resolves when it has drained. */
+  #rolledBack: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  /** The time limits of the drain. */
+  readonly #cuts = new Set<() => void>();
   #resolveSuperseded: (receipt: Receipt) => void = () => {};
 
   /** @internal Tests give a seam of their own. */
@@ -100,6 +120,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       name: validateHandoffName(options.name),
       allow,
       timeouts: validateTimeouts(options.timeouts),
+      probation: validateProbation(options.probation),
+      health: options.probation?.health,
       address: controlAddress(options.name, address),
       seam,
       registry: new Registry(),
@@ -119,7 +141,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       const succession = new Succession(joined.socket, txn, {
         ...settings,
         accept: () => (box.handoff as Handoff).#open(),
+        serve: () => (box.handoff as Handoff).#serve(),
+        check: () => checkHealth(settings.health),
         own: () => (box.handoff as Handoff).#own(),
+        gone: () => {},
         fail: (error) =>
           box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(error),
       });
@@ -180,7 +205,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
 
   /**
    * This process is able to serve. Resolves when it accepts on every listener and the predecessor, if there is
-   * one, has stopped. Inherited listeners that nobody claimed are closed.
+   * one, has stopped accepting; from there it is on probation. Inherited listeners that nobody claimed are closed.
    * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL: the predecessor serves on, and this
    * process has given everything back; it should exit
    */
@@ -192,34 +217,54 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       await this.#succession.ready();
       return;
     }
-    await this.#registry.accept();
+    await this.#registry.start();
     this.#requireOpen();
     this.#own();
   }
 
   /**
-   * Starts a successor and waits until it has taken over.
-   * @throws UpgradeError with the reason and the end of the successor's stderr: it has been ended, this process
-   * serves on. ERR_HANDOFF_BUSY, ERR_HANDOFF_STATE: nothing was started.
+   * Gives the service back, on probation: too many errors, a dependency that is missing. Resolves when the
+   * predecessor accepts again; this process stops, lets its connections end and then ends by itself.
+   * @throws ERR_HANDOFF_STATE unless this process is on probation; ERR_HANDOFF_ALONE: the predecessor is gone, this
+   * process serves on; ERR_HANDOFF_TIMEOUT: it is silent, this process serves until it answers
+   */
+  async fail(reason: string): Promise<void> {
+    if (typeof reason !== 'string') throw invalidArgType('reason', 'a string', reason);
+    if (this.#state !== 'probation')
+      throw stateError(`a process that is ${this.#state} cannot be rolled back`);
+    await (this.#succession as Succession).giveBack(reason);
+  }
+
+  /**
+   * Starts a successor and waits until it has taken over for good, its probation included.
+   * @throws UpgradeError with the reason and the end of the successor's stderr: this process serves on. It has never
+   * stopped, or, if the code is ERR_HANDOFF_ROLLED_BACK, serves again. ERR_HANDOFF_BUSY, ERR_HANDOFF_STATE: nothing was started.
    */
   async upgrade(options: UpgradeOptions = {}): Promise<Receipt> {
     if (this.#state !== 'serving') throw stateError(`a process that is ${this.#state} cannot be upgraded`);
     const holding = this.#holding as Holding;
     const busy = holding.busy();
     if (busy !== undefined) throw new HandoffBusyError(busy);
-    const outcome = new Promise<Receipt>((resolve, reject) => {
-      this.#upgrade = { resolve, reject };
+    let markReady = (): void => {};
+    const booted = new Promise<void>((resolve) => {
+      markReady = resolve;
     });
+    const outcome = new Promise<Receipt>((resolve, reject) => {
+      this.#upgrade = { ready: markReady, resolve, reject };
+    });
+    const upgrade = this.#upgrade;
     outcome.catch(() => {}); // runUpgrade() may have stopped waiting for it
     try {
       return await runUpgrade(options, {
         seam: this.#seam,
-        warmMs: this.#timeouts.warm,
+        timeouts: this.#timeouts,
+        booted,
         reserve: (txn, pid) => holding.reserve(txn, pid),
         outcome,
       });
     } finally {
-      this.#upgrade = undefined;
+      // One that was rolled back waits for the successor's last words, and the next one may be under way.
+      if (this.#upgrade === upgrade) this.#upgrade = undefined;
     }
   }
 
@@ -247,8 +292,16 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   }
 
   async #close(): Promise<void> {
+    if (this.#state === 'standby') await this.#leaveStandby();
+    // The predecessor takes over, if it still can: whoever ends a process on probation wants the old one.
+    if (this.#state === 'probation')
+      await this.#succession?.giveBack('the process was closed').catch(() => {});
     if (this.#state === 'superseded') {
       await this.superseded;
+      return;
+    }
+    if (this.#rolledBack !== undefined) {
+      await this.#rolledBack;
       return;
     }
     this.#state = 'closed';
@@ -257,9 +310,19 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     const released = this.#holding?.close('the process was closed');
     this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
     await released;
-    this.#registry.stopAccepting({ unlink: true });
+    this.#registry.stop({ unlink: () => true });
     this.#registry.closeInherited();
     await this.#drain();
+  }
+
+  /** The successor gets the service for good; if it dies at that very moment, this process has it again. */
+  async #leaveStandby(): Promise<void> {
+    const settled = new Promise<void>((resolve) => {
+      this.once('superseded', () => resolve());
+      this.once('rolledback', () => resolve());
+    });
+    this.#standby?.settle();
+    await settled;
   }
 
   #requireOpen(): void {
@@ -279,27 +342,43 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       timeouts: this.#timeouts,
       generation: this.generation,
       allow: this.#allow,
-      isReady: () => this.#state === 'serving',
+      notServing: () => this.#notServing(),
       manifest: () => this.#registry.manifest(this.#control as Fd),
       lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
-      stopAccepting: () => {
-        this.#holding?.handOver();
-        this.#registry.stopAccepting({ unlink: false });
+      ready: () => this.#upgrade?.ready(),
+      pause: (inherited, transaction) => {
+        this.#registry.pause(inherited);
+        this.#standby = transaction;
+        this.#inherited = inherited;
+        this.#state = 'standby';
+      },
+      resume: () => {
+        this.#standby = undefined;
+        this.#state = 'serving';
+        this.#registry.resume();
       },
       superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
-      aborted: (error) => {
-        if (this.#upgrade === undefined) this.emit('aborted', error);
-        else this.#upgrade.reject(error);
+      hurry: (behind) => this.#hurry(behind),
+      aborted: (error, rolledBack) => {
+        this.#upgrade?.reject(error);
+        if (rolledBack) this.emit('rolledback', error);
+        else if (this.#upgrade === undefined) this.emit('aborted', error);
       },
       refused: (error) => this.emit('aborted', error),
     });
   }
 
+  #notServing(): 'booting' | 'probation' | undefined {
+    if (this.#state === 'probation') return 'probation';
+    return this.#state === 'serving' ? undefined : 'booting';
+  }
+
   // Everything that can fail for want of a descriptor comes before the predecessor stops. Whoever connects to
   // the control socket meanwhile is told by both of us that somebody is busy.
   async #open(): Promise<void> {
-    await this.#registry.accept();
+    await this.#registry.start();
     const control = this.#registry.takeControl();
+    this.#registry.closeInherited();
     if (control === undefined) return;
     try {
       this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }), {
@@ -310,43 +389,74 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     }
   }
 
+  #serve(): void {
+    this.#state = 'probation';
+  }
+
   // Every listener accepts and the predecessor, if there was one, is out of the way. Must not fail.
   #own(): void {
     this.#state = 'serving';
-    this.#succession = undefined; // nothing left to give up
     this.#registry.own();
     this.#restoreStderr();
+    process.nextTick(() => this.emit('confirmed')); // behind ready(), and not inside a step of the machine
   }
 
   // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
   #giveBack(failure: FdpassError): void {
-    const served = this.#state === 'serving';
+    const served = hasCode(failure, 'ERR_HANDOFF_ROLLED_BACK');
     this.#state = 'closed';
     this.#failure = failure;
     this.#succession = undefined;
-    this.#holding?.handOver(); // if it was ours already, and the predecessor has taken it back
+    this.#holding?.handOver();
     this.#control?.close();
     this.#registry.closeInherited();
-    this.#registry.stopAccepting({ unlink: false });
-    void this.#drain();
-    // Later: without a listener this throws, and what runs this step of the machine has more to do.
-    if (served) process.nextTick(() => this.emit('error', failure));
+    const { inherited } = this.#registry;
+    this.#registry.stop({ unlink: (name) => !inherited.includes(name) });
+    this.#rolledBack = this.#drain().then(() => {
+      if (served) this.#end(1);
+    });
+    // Later: a listener may throw, and what runs this step of the machine has more to do.
+    if (served) process.nextTick(() => this.emit('rolledback', failure));
   }
 
   async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {
     this.#state = 'superseded';
+    this.#holding?.handOver();
+    this.#registry.stop({ unlink: (name) => this.#inherited?.includes(name) === false });
+    this.#succession?.hurry(1); // our own predecessor may still drain
     this.#upgrade?.resolve(receipt);
     this.emit('superseded', receipt);
     this.#control?.close();
     transaction.drained(await this.#drain());
     this.#resolveSuperseded(receipt);
-    // By itself, if nothing else keeps it; else after a grace for whoever awaits `superseded`.
-    this.#seam.setTimer(this.#timeouts.exit, () => this.#seam.exit(0));
+    this.#end(0);
+  }
+
+  // By itself, if nothing else keeps it; else after a grace for whoever awaits `superseded`.
+  #end(code: 0 | 1): void {
+    if (code !== 0) this.#seam.setExitCode(code);
+    this.#seam.setTimer(this.#timeouts.exit, () => this.#seam.exit(code));
   }
 
   #drain() {
     // Open connections alone need not keep a process: nobody reads from an HTTP/2 session that was told to go.
-    return this.#registry.drain((cut) => this.#seam.setTimer(this.#timeouts.drain, cut, { hold: true }));
+    return this.#registry.drain((cut) => {
+      this.#cuts.add(cut);
+      const disarm = this.#seam.setTimer(this.#timeouts.drain, cut, { hold: true });
+      return () => {
+        this.#cuts.delete(cut);
+        disarm();
+      };
+    });
+  }
+
+  /** `behind`: so many generations between the one that serves and this one drain as well. */
+  #hurry(behind: number): void {
+    this.#succession?.hurry(behind + 1);
+    if (behind + 2 <= MAX_GENERATIONS) return;
+    this.#seam.setTimer(this.#timeouts.hurry, () => {
+      for (const cut of this.#cuts) cut();
+    });
   }
 }
 
@@ -354,6 +464,8 @@ interface Settings {
   name: string;
   allow: readonly number[];
   timeouts: HandoffTimeouts;
+  probation: Probation;
+  health: ProbationOptions['health'];
   address: UnixAddress;
   seam: ProcessSeam;
   registry: Registry;

@@ -1,10 +1,12 @@
 // What each frame carries. Readers check the fields they know and ignore the others, so that a later
 // minor version can add some. Pure.
+
+import { MAX_TIMEOUT_MS } from '../base/limits';
 import type { SocketFamily, SocketType } from '../fd/describe';
 import { protocolError } from './frame';
 
 /** Versions of the protocol that this code speaks, both included. */
-export const VERSIONS: readonly [min: number, max: number] = [1, 1];
+export const VERSIONS: readonly [min: number, max: number] = [1, 2];
 
 /** Descriptors in one FDS frame. 16 to 64 moved connections fastest; below 253 in any case. */
 export const MAX_FDS_PER_FRAME = 64;
@@ -35,6 +37,20 @@ export interface Offer {
   pid: number;
   generation: number;
   listeners: ManifestEntry[];
+}
+
+/** How the successor proves itself after it has taken over; the holder stands by meanwhile. Version 2. */
+export interface Probation {
+  /** 0: not at all. */
+  ms: number;
+  /** From an answer to the next PING. */
+  intervalMs: number;
+}
+
+export interface Refusal {
+  versions: readonly [number, number];
+  reason: string;
+  why: 'version' | 'user';
 }
 
 export interface Busy {
@@ -70,6 +86,21 @@ export function readOffer(payload: Payload): Offer {
   };
 }
 
+export function readRefusal(payload: Payload): Refusal {
+  const why = payload['why'] === 'user' ? 'user' : 'version'; // version 1 knows one reason only
+  return { versions: readVersions(payload), reason: textField(payload, 'reason'), why };
+}
+
+/** Of READY. */
+export function readProbation(payload: Payload): Probation {
+  const ms = numberField(payload, 'probationMs');
+  const intervalMs = numberField(payload, 'intervalMs');
+  if (!Number.isInteger(ms) || ms < 0 || ms > MAX_TIMEOUT_MS) throw protocolError('probationMs is no time');
+  if (!Number.isInteger(intervalMs) || intervalMs < 1 || intervalMs > MAX_TIMEOUT_MS)
+    throw protocolError('intervalMs is no time');
+  return { ms, intervalMs };
+}
+
 export function readBusy(payload: Payload): Busy {
   return {
     pid: numberField(payload, 'pid'),
@@ -79,17 +110,21 @@ export function readBusy(payload: Payload): Busy {
 }
 
 export function readNames(payload: Payload): string[] {
-  const { names } = payload;
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
-  throw protocolError('names is not a list of strings');
+  return namesField(payload, 'names');
+}
+
+/** Of ACCEPTING: the listeners that are served by both now. */
+export function readInherited(payload: Payload): string[] {
+  return namesField(payload, 'inherited');
 }
 
 export function readCount(payload: Payload): number {
   return numberField(payload, 'count');
 }
 
-export function readReason(payload: Payload): string {
-  return textField(payload, 'reason');
+/** Of NAK, which counts whatever its reason looks like. */
+export function readReason({ reason }: Payload): string {
+  return typeof reason === 'string' ? reason : 'no reason was given';
 }
 
 /** The highest version that both sides speak. */
@@ -107,6 +142,12 @@ function readManifestEntry(value: unknown): ManifestEntry {
     type: textField(entry, 'type') as SocketType,
     address: textField(entry, 'address'),
   };
+}
+
+function namesField(payload: Payload, name: string): string[] {
+  const value = payload[name];
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw protocolError(`${name} is not a list of strings`);
 }
 
 function numberField(payload: Payload, name: string): number {

@@ -44,6 +44,8 @@ export interface ProcessSeam {
    */
   setTimer(ms: number, callback: () => void, options?: { hold?: boolean }): () => void;
   spawn(spec: SpawnSpec): SpawnedProcess;
+  /** With which code the process ends by itself. */
+  setExitCode(code: number): void;
   exit(code: number): void;
 }
 
@@ -65,6 +67,9 @@ export const systemProcess: ProcessSeam = {
     return () => clearTimeout(timer);
   },
   spawn: spawnSuccessor,
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
   exit: (code) => process.exit(code),
 };
 

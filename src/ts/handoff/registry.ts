@@ -2,27 +2,25 @@
 import type net from 'node:net';
 import { FdpassError, outOfRange } from '../base/errors';
 import { UnixAddress } from '../fd/address';
-import { adoptServer } from '../fd/adopt';
 import { describeFd, type FdInfo, printEndpoint } from '../fd/describe';
-import { Fd } from '../fd/fd';
+import type { Fd } from '../fd/fd';
 import { type BoundName, holdName } from '../sockets/bind-path';
-import { Connections, type DrainCount } from './connections';
+import type { DrainCount } from './connections';
 import { bindEndpoint, type Endpoint, matches } from './endpoint';
 import { protocolError } from './frame';
 import { CONTROL_NAME, MAX_LISTENERS, type ManifestEntry } from './payloads';
+import { ServerService, type SetLimit } from './service';
 
 /** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
 const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
 
 interface Listener {
-  /** What is handed over. The server works on a duplicate. */
+  /** What is handed over. The service works on a duplicate. */
   fd: Fd;
   /** Set once this process is responsible for the file of a unix address. */
   name: BoundName | undefined;
   inherited: boolean;
-  backlog: number;
-  server: net.Server;
-  connections: Connections;
+  service: ServerService;
 }
 
 export interface ListenerStatus {
@@ -74,30 +72,44 @@ export class Registry {
     this.#listeners.set(name, {
       ...bound,
       inherited: use,
-      backlog: endpoint.backlog,
-      server,
-      connections: new Connections(server),
+      service: new ServerService(server, endpoint.backlog),
     });
   }
 
-  /** Starts accepting on every listener that does not yet. */
-  async accept(): Promise<void> {
-    for (const { server, fd, backlog } of this.#listeners.values()) {
-      if (server.listening) continue;
-      using duplicate = Fd.dup(fd); // ours again if it is not adopted
-      await adoptServer(server, duplicate, { backlog });
-    }
+  /** Accepts on every listener that does not yet. */
+  async start(): Promise<void> {
+    for (const { service, fd } of this.#listeners.values()) await service.start(fd);
   }
 
-  /** From here this process owns the names: what nobody claimed is closed, files are ours to remove. */
+  /** The names that were handed down and are in use. */
+  get inherited(): string[] {
+    return [...this.#listeners].filter(([, { inherited }]) => inherited).map(([name]) => name);
+  }
+
+  /** From here this process owns the names: files are ours to remove. */
   own(): void {
-    this.closeInherited();
     for (const listener of this.#listeners.values()) {
       const { local } = listener.fd.describe();
       if (local instanceof UnixAddress) listener.name ??= holdName(local);
     }
   }
 
+  /**
+   * Stops accepting on what the successor accepts on; undefined: on everything. The rest goes on: its clients
+   * would wait for somebody who may never accept.
+   */
+  pause(inherited: readonly string[] | undefined): void {
+    for (const [name, { service, fd }] of this.#listeners) {
+      if (inherited === undefined || inherited.includes(name)) service.pause(fd);
+    }
+  }
+
+  /** Undoes pause(). */
+  resume(): void {
+    for (const { service, fd } of this.#listeners.values()) service.resume(fd);
+  }
+
+  /** What nobody has claimed is closed: nobody would accept on it. */
   closeInherited(): void {
     for (const fd of this.#inherited.values()) fd.close();
     this.#inherited.clear();
@@ -116,18 +128,22 @@ export class Registry {
     return listener.fd;
   }
 
-  /** @param options.unlink removes the files of unix addresses: nobody takes over */
-  stopAccepting(options: { unlink: boolean }): void {
-    for (const { fd, name, connections } of this.#listeners.values()) {
-      if (options.unlink) name?.unlink();
-      connections.stopAccepting();
+  /**
+   * Stops accepting for good.
+   * @param options.unlink the listeners whose files go, too: nobody takes over
+   */
+  stop(options: { unlink: (name: string) => boolean }): void {
+    for (const [listener, { fd, name, service }] of this.#listeners) {
+      if (fd.fd === -1) continue; // stopped already
+      if (options.unlink(listener)) name?.unlink(); // while its socket is open: see holdName()
+      service.stop(fd);
       fd.close();
     }
   }
 
-  async drain(setLimit: (cut: () => void) => () => void): Promise<DrainCount> {
+  async drain(setLimit: SetLimit): Promise<DrainCount> {
     const counts = await Promise.all(
-      [...this.#listeners.values()].map(({ connections }) => connections.drain(setLimit)),
+      [...this.#listeners.values()].map(({ service }) => service.drain(setLimit)),
     );
     return counts.reduce(
       (sum, count) => ({ closed: sum.closed + count.closed, forced: sum.forced + count.forced }),
@@ -136,10 +152,10 @@ export class Registry {
   }
 
   status(): ListenerStatus[] {
-    return [...this.#listeners].map(([name, { fd, inherited, connections }]) => {
+    return [...this.#listeners].map(([name, { fd, inherited, service }]) => {
       const local = fd.fd === -1 ? undefined : fd.describe().local;
       const address = local === undefined ? '(closed)' : printEndpoint(local);
-      return { name, address, inherited, connections: connections.open };
+      return { name, address, inherited, connections: service.open };
     });
   }
 
@@ -147,7 +163,7 @@ export class Registry {
     if (!LISTENER_NAME.test(name)) {
       throw outOfRange('name', '1 to 64 letters, digits, and any of . _ : / -', name);
     }
-    if ([...this.#listeners.values()].some((listener) => listener.server === server)) {
+    if ([...this.#listeners.values()].some(({ service }) => service.server === server)) {
       throw new FdpassError(
         'ERR_HANDOFF_SERVER_TAKEN',
         `the server of ${name} has a listener already; one server, one name`,

@@ -23,13 +23,20 @@ export interface TransactionHooks {
   timeouts: HandoffTimeouts;
   generation: number;
   successorPid: number;
-  listeners(): ManifestEntry[];
+  listeners(version: number): ManifestEntry[];
   lend(name: string): Fd;
   busy(txn: string): Busy | undefined;
   leased(txn: string): void;
-  stopAccepting(): void;
+  /** The successor has called ready(). */
+  ready(): void;
+  /** Stop accepting on these (undefined: on all), so that it can be undone. */
+  pause(inherited: readonly string[] | undefined, transaction: Transaction): void;
+  resume(): void;
   superseded(receipt: Receipt, transaction: Transaction): void;
-  failed(error: FdpassError): void;
+  /** A newer process has been superseded, too, and so have `behind` in all. */
+  hurry(behind: number): void;
+  /** With `rolledBack` this process had paused, and accepts again. */
+  failed(error: FdpassError, rolledBack: boolean): void;
 }
 
 export class Transaction {
@@ -64,14 +71,24 @@ export class Transaction {
     return this.#state.name;
   }
 
-  /** The successor has taken over: there is no way back. */
-  get superseded(): boolean {
-    return this.#superseded;
+  /** This process has stopped accepting for the successor's sake. */
+  get paused(): boolean {
+    return ['probation', 'final', 'draining'].includes(this.#state.name);
   }
 
-  /** Calls it off; does nothing once the successor has taken over. */
+  /** The successor has been told that the service is its own: there is no way back. */
+  get committed(): boolean {
+    return ['final', 'draining'].includes(this.#state.name) || this.#superseded;
+  }
+
+  /** Calls it off, or rolls it back; does nothing once the successor has taken over. */
   abort(reason: string): void {
     this.#dispatch({ type: 'abort', reason });
+  }
+
+  /** Ends a probation early: this process wants to leave. */
+  settle(): void {
+    this.#dispatch({ type: 'settle' });
   }
 
   /** Ends it without a word: to the other side this process is gone. */
@@ -109,22 +126,37 @@ export class Transaction {
         break;
       case 'ready':
         this.#readyAt = seam.now();
+        this.#hooks.ready();
         break;
-      case 'stopAccepting':
-        this.#hooks.stopAccepting();
+      case 'pause':
+        this.#channel.ref(); // without a listener nothing else may keep this process, which is still needed
+        this.#hooks.pause(command.inherited, this);
         this.#stoppedAt = seam.now();
+        break;
+      case 'resume':
+        this.#hooks.resume();
         break;
       case 'supersede':
         this.#superseded = true;
+        this.#channel.unref();
         this.#hooks.superseded(this.#receipt(), this);
         break;
+      case 'hurry':
+        this.#hooks.hurry(command.behind);
+        break;
       case 'fail':
-        this.#hooks.failed(new FdpassError(command.code, command.reason));
+        this.#fail(command);
         break;
       case 'close':
         this.#channel.close();
         break;
     }
+  }
+
+  #fail({ code, reason, rolledBack }: HolderCommand & { do: 'fail' }): void {
+    const cause = new FdpassError(code, reason);
+    if (!rolledBack) this.#hooks.failed(cause, false);
+    else this.#hooks.failed(new FdpassError('ERR_HANDOFF_ROLLED_BACK', reason, { cause }), true);
   }
 
   #receipt(): Receipt {
