@@ -22,7 +22,8 @@ export {
   type HandoffState,
   type HandoffStatus,
 } from './handoff/handoff';
-export type { Receipt } from './handoff/receipt';
+export type { ProbationOptions } from './handoff/probation';
+export type { DrainReceipt, Receipt, StateTimes } from './handoff/receipt';
 export type { ListenerStatus } from './handoff/registry';
 export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';

@@ -76,7 +76,7 @@ for (const side of ['new', 'old'] as const) {
       test(`${how} of the ${side} process in state ${state}: the ${wins} one serves, nobody is refused`, async (t) => {
         const stage = await Stage.open(t, {
           probation: { ms: 60, interval: 20 },
-          timeouts: { warm: 500, ping: 300, commit: 300 },
+          timeouts: { warm: 1000, ping: 300, commit: 300 },
           listeners: [web()],
         });
         const fault = { ...frame, how };

@@ -26,12 +26,14 @@ function facts(over: { listeners?: ManifestEntry[]; busy?: Busy } = {}): HolderF
     timeouts: TIMEOUTS,
     listeners: () => over.listeners ?? LISTENERS,
     busy: () => over.busy,
+    receipt: () => ({ so: 'far' }),
   };
 }
 
 const hello = { versions: [1, 2], uptimeMs: 40 };
 const WANTED = { probationMs: 50, intervalMs: 20 };
-const INHERITED = { inherited: ['web'] };
+const INHERITED = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
+const RECEIPT = { receipt: { so: 'far' } };
 
 /** Steps through frames from the start, and gives the last step. */
 function after(frames: [FrameType, Record<string, unknown>][], given = facts()) {
@@ -52,7 +54,7 @@ const withoutProbation: typeof toOffer = [
   ['PONG', {}],
   ['ACCEPTING', INHERITED],
 ];
-const toDraining: typeof toOffer = [...withoutProbation, ['DRAIN', {}]];
+const toDraining: typeof toOffer = [...withoutProbation, ['DRAIN', { accepted: 7 }]];
 
 /** The same with a successor of version 1. */
 const toCommit1: typeof toOffer = [
@@ -98,7 +100,7 @@ test('READY gets PING, PONG gets COMMIT, and the holder accepts on until ACCEPTI
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
   assert.deepEqual(after(toProbation).commands, [
-    { do: 'pause', inherited: ['web'] },
+    { do: 'pause', accepting: INHERITED },
     { do: 'send', type: 'PROBATION', payload: { ms: 50 } },
     { do: 'deadline', ms: 20 },
   ]);
@@ -123,7 +125,7 @@ test('a probation lasts as long as was asked for, has a PING in every interval, 
   assert.deepEqual(step, {
     state: { name: 'final' },
     commands: [
-      { do: 'send', type: 'FINAL', payload: {} },
+      { do: 'send', type: 'FINAL', payload: RECEIPT },
       { do: 'deadline', ms: TIMEOUTS.commit },
     ],
   });
@@ -131,11 +133,14 @@ test('a probation lasts as long as was asked for, has a PING in every interval, 
 
 test('without a probation FINAL follows at once, and DRAIN makes the holder drain', () => {
   assert.deepEqual(after(withoutProbation).commands, [
-    { do: 'pause', inherited: ['web'] },
-    { do: 'send', type: 'FINAL', payload: {} },
+    { do: 'pause', accepting: INHERITED },
+    { do: 'send', type: 'FINAL', payload: RECEIPT },
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
-  assert.deepEqual(after(toDraining).commands, [{ do: 'deadline', ms: undefined }, { do: 'supersede' }]);
+  assert.deepEqual(after(toDraining).commands, [
+    { do: 'deadline', ms: undefined },
+    { do: 'supersede', accepted: 7 },
+  ]);
 });
 
 test('a successor of version 1 is neither pinged nor put on probation', () => {
@@ -148,9 +153,9 @@ test('a successor of version 1 is neither pinged nor put on probation', () => {
     state: { name: 'draining' },
     commands: [
       { do: 'deadline', ms: undefined },
-      { do: 'pause', inherited: undefined },
+      { do: 'pause', accepting: { inherited: undefined, bound: [], rssBytes: undefined } },
       { do: 'send', type: 'DRAIN', payload: {} },
-      { do: 'supersede' },
+      { do: 'supersede', accepted: undefined },
     ],
   });
 });
@@ -207,7 +212,10 @@ test('a successor that took everything over while the holder was stopped is beli
   for (const state of [probation, probing]) {
     const step = stepHolder(state, frameEvent('DRAIN'), facts());
     assert.deepEqual(step.state, { name: 'draining' });
-    assert.deepEqual(step.commands, [{ do: 'deadline', ms: undefined }, { do: 'supersede' }]);
+    assert.deepEqual(step.commands, [
+      { do: 'deadline', ms: undefined },
+      { do: 'supersede', accepted: undefined },
+    ]);
   }
 });
 
@@ -219,9 +227,9 @@ test('a draining holder is told how many drain behind it', () => {
 
 test('the end of the drain is told with its counts, and ends the transaction', () => {
   const { state } = after(toDraining);
-  assert.deepEqual(stepHolder(state, { type: 'drained', closed: 4, forced: 1 }, facts()), {
+  assert.deepEqual(stepHolder(state, { type: 'drained', bye: { closed: 4, forced: 1, ms: 30 } }, facts()), {
     state: { name: 'ended' },
-    commands: [{ do: 'send', type: 'BYE', payload: { closed: 4, forced: 1 } }, { do: 'close' }],
+    commands: [{ do: 'send', type: 'BYE', payload: { closed: 4, forced: 1, ms: 30 } }, { do: 'close' }],
   });
 });
 
@@ -305,7 +313,7 @@ const others: HolderEvent[] = [
   { type: 'timeout' },
   { type: 'abort', reason: 'changed our mind' },
   { type: 'settle' },
-  { type: 'drained', closed: 1, forced: 0 },
+  { type: 'drained', bye: { closed: 1, forced: 0, ms: 2 } },
 ];
 const events: [string, HolderEvent][] = [
   ...others.map((event): [string, HolderEvent] => [event.type, event]),

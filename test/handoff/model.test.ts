@@ -94,6 +94,7 @@ class World {
       timeouts: TIMEOUTS,
       listeners: () => LISTENERS,
       busy: () => undefined,
+      receipt: () => ({}),
     });
     this.holderState = step.state;
     for (const command of step.commands) this.#runHolder(command);
@@ -103,7 +104,7 @@ class World {
     this.#note('successor', event);
     if (event.type === 'end') this.successor.closed = true;
     const probation = { ms: this.probationMs, intervalMs: 20 };
-    const facts = { uptimeMs: () => 1, timeouts: TIMEOUTS, probation };
+    const facts = { uptimeMs: () => 1, timeouts: TIMEOUTS, probation, accepted: () => 0 };
     const step = this.machines.stepSuccessor(this.successorState, event, facts);
     this.successorState = step.state;
     for (const command of step.commands) this.#runSuccessor(command);
@@ -184,7 +185,7 @@ class World {
       if (this.superseded && !this.drained) {
         can.push(() => {
           this.drained = true;
-          this.toHolder({ type: 'drained', closed: 0, forced: 0 });
+          this.toHolder({ type: 'drained', bye: { closed: 0, forced: 0, ms: 0 } });
         });
       }
     }
@@ -205,7 +206,7 @@ class World {
         this.opening = false;
         // The listeners of a successor that has failed meanwhile are closed.
         if (this.successorState.name === 'opening') this.successor.accepts = true;
-        this.toSuccessor({ type: 'accepting', inherited: [] });
+        this.toSuccessor({ type: 'accepting', accepting: { inherited: [], bound: [], rssBytes: 1 } });
       });
     }
     if (this.checking) {

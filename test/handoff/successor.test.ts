@@ -16,6 +16,7 @@ const FACTS: SuccessorFacts = {
   uptimeMs: () => 42,
   timeouts: TIMEOUTS,
   probation: { ms: 50, intervalMs: 20 },
+  accepted: () => 7,
 };
 /** For the next sign of life of a holder that stands by. */
 const PATIENCE = 20 + TIMEOUTS.ping + TIMEOUTS.commit;
@@ -37,7 +38,8 @@ const offer = frameEvent('OFFER', OFFER);
 const fds = frameEvent('FDS', { names: ['(control)', 'web'] });
 const ready: SuccessorEvent = { type: 'ready' };
 const end: SuccessorEvent = { type: 'end' };
-const accepting: SuccessorEvent = { type: 'accepting', inherited: ['web'] };
+const ACCEPTING = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
+const accepting: SuccessorEvent = { type: 'accepting', accepting: ACCEPTING };
 const healthy: SuccessorEvent = { type: 'healthy' };
 const giveUp: SuccessorEvent = { type: 'giveUp', reason: 'cannot' };
 const timeout: SuccessorEvent = { type: 'timeout' };
@@ -45,14 +47,21 @@ const commit = frameEvent('COMMIT');
 const drain = frameEvent('DRAIN');
 const ping = frameEvent('PING');
 const probation = frameEvent('PROBATION', { ms: 50 });
-const final = frameEvent('FINAL');
-const bye = frameEvent('BYE', { closed: 1, forced: 0 });
+const final = frameEvent('FINAL', { receipt: { so: 'far' } });
+const bye = frameEvent('BYE', { closed: 1, forced: 0, ms: 5 });
 const nak = frameEvent('NAK', { reason: 'changed our mind' });
 const garbage: SuccessorEvent = { type: 'garbage', reason: 'noise' };
 
-const own: SuccessorCommand[] = [{ do: 'deadline', ms: undefined }, { do: 'own' }];
-const sayDrain: SuccessorCommand = { do: 'send', type: 'DRAIN', payload: {} };
-const ownAlone: SuccessorCommand[] = [...own, { do: 'gone', counts: undefined }, { do: 'close' }];
+const own: SuccessorCommand[] = [
+  { do: 'deadline', ms: undefined },
+  { do: 'own', receipt: undefined },
+];
+const ownWithReceipt: SuccessorCommand[] = [
+  { do: 'deadline', ms: undefined },
+  { do: 'own', receipt: { so: 'far' } },
+];
+const sayDrain: SuccessorCommand = { do: 'send', type: 'DRAIN', payload: { accepted: 7 } };
+const ownAlone: SuccessorCommand[] = [...own, { do: 'gone', bye: undefined }, { do: 'close' }];
 const open: SuccessorCommand[] = [{ do: 'deadline', ms: undefined }, { do: 'accept' }];
 
 test('a successor says HELLO with its versions and age, and waits for the answer with a deadline', () => {
@@ -106,7 +115,7 @@ test('ready() tells what probation is wanted, PING is answered, COMMIT opens, AC
   ]);
   assert.deepEqual(after(offer, fds, ready, ping, commit).commands, open);
   assert.deepEqual(after(...toAccepting).commands, [
-    { do: 'send', type: 'ACCEPTING', payload: { inherited: ['web'] } },
+    { do: 'send', type: 'ACCEPTING', payload: ACCEPTING },
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
 });
@@ -123,12 +132,12 @@ test('on probation the program serves, each PING is answered by a health check, 
   ]);
   assert.deepEqual(after(...toPrimary), {
     state: { name: 'primary', version: 2, confirmed: true },
-    commands: [...own, sayDrain],
+    commands: [...ownWithReceipt, sayDrain],
   });
 });
 
 test('without a probation FINAL comes behind ACCEPTING', () => {
-  assert.deepEqual(after(...toAccepting, final).commands, [...own, sayDrain]);
+  assert.deepEqual(after(...toAccepting, final).commands, [...ownWithReceipt, sayDrain]);
 });
 
 test('a holder of version 1 gets frames of version 1, and its DRAIN confirms', () => {
@@ -149,11 +158,11 @@ test('BYE of the drained holder brings its counts, its death brings none; both e
   const ended = { state: { name: 'ended' } };
   assert.deepEqual(after(...toPrimary, bye), {
     ...ended,
-    commands: [{ do: 'gone', counts: { closed: 1, forced: 0 } }, { do: 'close' }],
+    commands: [{ do: 'gone', bye: { closed: 1, forced: 0, ms: 5 } }, { do: 'close' }],
   });
   assert.deepEqual(after(...toPrimary, end), {
     ...ended,
-    commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', counts: undefined }, { do: 'close' }],
+    commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
   });
 });
 

@@ -43,7 +43,7 @@ const GOOD: Record<FrameType, Record<string, unknown>> = {
   PING: {},
   PONG: {},
   PROBATION: { ms: 50 },
-  FINAL: {},
+  FINAL: { receipt: {} },
   HURRY: { behind: 2 },
 };
 

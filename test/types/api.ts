@@ -11,12 +11,16 @@ import {
   adoptSocket,
   adoptUdp,
   type Credentials,
+  createHandoff,
+  type DrainReceipt,
   Fd,
   type FdInfo,
   type FdLike,
   FdpassError,
+  type Handoff,
   type isSupported,
   type Message,
+  type Receipt,
   type SystemError,
   UnixAddress,
   UnixDatagram,
@@ -126,6 +130,27 @@ export async function connections(connection: UnixSeqpacket): Promise<void> {
   }) satisfies UnixSeqpacketServer;
   // @ts-expect-error: a server is given an address
   new UnixSeqpacketServer().listen();
+}
+
+export async function handoffs(server: http.Server): Promise<void> {
+  const handoff = await createHandoff({
+    name: 'shop',
+    allow: [1000],
+    timeouts: { drain: 1, hurry: 1, ping: 1 },
+    probation: { ms: 0, interval: 5, health: async () => true },
+  });
+  (await handoff.listen('http', server, { port: 0 })) satisfies http.Server;
+  await handoff.fail('no database');
+  same<Awaited<ReturnType<Handoff['upgrade']>>, Receipt>(true);
+  same<Awaited<Handoff['superseded']>, Receipt>(true);
+  same<Handoff['receipt'], Receipt | undefined>(true);
+  same<Receipt['drain'], DrainReceipt | undefined>(true);
+  handoff.on('settled', (receipt) => receipt satisfies Receipt);
+  handoff.on('rolledback', (error) => error satisfies Error);
+  // @ts-expect-error: a check says yes or no
+  await createHandoff({ name: 'shop', probation: { health: () => 'well' } });
+  // @ts-expect-error: there is no such event
+  handoff.on('rolledBack', () => {});
 }
 
 export function errors(error: SystemError, ours: FdpassError): void {

@@ -13,10 +13,10 @@ import { type ListenerOptions, readEndpoint } from './endpoint';
 import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
-import { CONTROL_NAME, type Offer, type Probation } from './payloads';
+import { type Bye, CONTROL_NAME, type Offer, type Probation } from './payloads';
 import { checkHealth, type ProbationOptions, validateProbation } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
-import type { Receipt } from './receipt';
+import { type Receipt, readReceipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
@@ -41,6 +41,7 @@ export interface HandoffEvents {
   aborted: [error: Error];
   rolledback: [error: Error];
   confirmed: [];
+  settled: [receipt: Receipt];
 }
 
 /**
@@ -75,7 +76,8 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
  * 'rolledback' (Error): a switch was taken back. In the old process: it accepts again. In the new one: it has
  * stopped, drains and then ends by itself. 'aborted' (Error): somebody else's attempt to take over came to nothing;
  * this process never stopped. (What became of an upgrade() its promise tells, too.) 'confirmed': the probation of
- * this process is over, it owns the service and can be upgraded.
+ * this process is over, it owns the service and can be upgraded. 'settled' (Receipt): its predecessor has drained and
+ * gone, or died.
  */
 export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposable {
   readonly name: string;
@@ -83,7 +85,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly generation: number;
   /** Whom this process takes over from. */
   readonly predecessor: { pid: number; generation: number } | undefined;
-  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. */
+  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. The receipt is complete. */
   readonly superseded: Promise<Receipt>;
 
   readonly #allow: readonly number[];
@@ -103,6 +105,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   #inherited: readonly string[] | undefined;
   #upgrade: { ready(): void; resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
   #readyCalled = false;
+  #receipt: Receipt | undefined;
   /** Set once this process has given back what it had; resolves when it has drained. */
   #rolledBack: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -143,8 +146,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
         accept: () => (box.handoff as Handoff).#open(),
         serve: () => (box.handoff as Handoff).#serve(),
         check: () => checkHealth(settings.health),
-        own: () => (box.handoff as Handoff).#own(),
-        gone: () => {},
+        own: (receipt) => (box.handoff as Handoff).#own(receipt),
+        gone: (bye) => (box.handoff as Handoff).#predecessorGone(bye),
         fail: (error) =>
           box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(error),
       });
@@ -178,6 +181,11 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
     });
+  }
+
+  /** Of the upgrade that brought this process here; complete when its predecessor has gone ('settled'). */
+  get receipt(): Receipt | undefined {
+    return this.#receipt;
   }
 
   get state(): HandoffState {
@@ -219,7 +227,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     }
     await this.#registry.start();
     this.#requireOpen();
-    this.#own();
+    this.#own(undefined);
   }
 
   /**
@@ -345,6 +353,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       notServing: () => this.#notServing(),
       manifest: () => this.#registry.manifest(this.#control as Fd),
       lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
+      accepted: () => this.#registry.accepted,
       ready: () => this.#upgrade?.ready(),
       pause: (inherited, transaction) => {
         this.#registry.pause(inherited);
@@ -394,11 +403,20 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   }
 
   // Every listener accepts and the predecessor, if there was one, is out of the way. Must not fail.
-  #own(): void {
+  #own(receipt: unknown): void {
     this.#state = 'serving';
+    this.#receipt = readReceipt(receipt);
+    if (this.#receipt !== undefined) this.#receipt.accepted.successor = this.#registry.accepted;
     this.#registry.own();
     this.#restoreStderr();
     process.nextTick(() => this.emit('confirmed')); // behind ready(), and not inside a step of the machine
+  }
+
+  #predecessorGone(bye: Bye | undefined): void {
+    if (this.#receipt === undefined) return;
+    this.#receipt.drain = bye ?? 'died';
+    const receipt = this.#receipt;
+    process.nextTick(() => this.emit('settled', receipt));
   }
 
   // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
@@ -427,8 +445,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#upgrade?.resolve(receipt);
     this.emit('superseded', receipt);
     this.#control?.close();
-    transaction.drained(await this.#drain());
-    this.#resolveSuperseded(receipt);
+    const drain = transaction.drained(await this.#drain());
+    this.#resolveSuperseded({ ...receipt, drain });
     this.#end(0);
   }
 

@@ -3,15 +3,18 @@
 import type { Frame, FrameType } from './frame';
 import { protocolError } from './frame';
 import {
+  type Accepting,
   type Busy,
+  type Bye,
   commonVersion,
   type Hello,
   MAX_FDS_PER_FRAME,
   type ManifestEntry,
   type Probation,
+  readAccepted,
+  readAccepting,
   readCount,
   readHello,
-  readInherited,
   readProbation,
   readReason,
   VERSIONS,
@@ -27,6 +30,8 @@ export interface HolderFacts {
   timeouts: HandoffTimeouts;
   /** Who has the lease, if it is not this transaction's. */
   busy: (txn: string) => Busy | undefined;
+  /** What is known of the transaction when it is decided. */
+  receipt: () => object;
 }
 
 /** Version 1 knows neither PING nor probation: its successor gets COMMIT, and then DRAIN, at once. */
@@ -56,7 +61,7 @@ export type HolderEvent =
   /** This side wants to leave: the probation is over early. */
   | { type: 'settle' }
   /** The old process has drained: say goodbye. */
-  | { type: 'drained'; closed: number; forced: number };
+  | { type: 'drained'; bye: Bye };
 
 export type HolderCommand =
   | { do: 'send'; type: FrameType; payload: Record<string, unknown>; fds?: string[] }
@@ -67,11 +72,11 @@ export type HolderCommand =
   /** The successor has booted. */
   | { do: 'ready' }
   /** Stop accepting on what the successor accepts on (undefined: on everything), so that it can be undone. */
-  | { do: 'pause'; inherited: string[] | undefined }
+  | { do: 'pause'; accepting: Accepting }
   /** Accept again. Comes before the successor is told. */
   | { do: 'resume' }
-  /** The successor owns everything: close, drain, go. */
-  | { do: 'supersede' }
+  /** The successor owns everything: close, drain, go. It has accepted so many connections. */
+  | { do: 'supersede'; accepted: number | undefined }
   /** A newer process has been superseded, too. */
   | { do: 'hurry'; behind: number }
   /** Ends the transaction; the holder serves on. With `rolledBack` it serves again. */
@@ -206,10 +211,10 @@ function onAccepting(
   facts: HolderFacts,
 ): HolderStep {
   if (probation === undefined) {
-    const pause: HolderCommand = { do: 'pause', inherited: undefined };
-    return supersede(pause, send('DRAIN', {}));
+    const accepting = { inherited: undefined, bound: [], rssBytes: undefined };
+    return supersede(undefined, { do: 'pause', accepting }, send('DRAIN', {}));
   }
-  const pause: HolderCommand = { do: 'pause', inherited: readInherited(payload) };
+  const pause: HolderCommand = { do: 'pause', accepting: readAccepting(payload) };
   if (probation.ms === 0) {
     const { state, commands } = settle(facts);
     return { state, commands: [pause, ...commands] };
@@ -258,7 +263,7 @@ function onFrameInProbation(state: InProbation, { type, payload }: Frame, facts:
     };
   }
   // We were silent for so long that it has taken everything over.
-  if (type === 'DRAIN') return supersede();
+  if (type === 'DRAIN') return supersede(readAccepted(payload));
   if (type === 'NAK') return rollBack('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
   return rollBack('ERR_HANDOFF_PROTOCOL', `${type} does not belong into state probation`);
 }
@@ -266,7 +271,7 @@ function onFrameInProbation(state: InProbation, { type, payload }: Frame, facts:
 function settle(facts: HolderFacts): HolderStep {
   return {
     state: { name: 'final' },
-    commands: [send('FINAL', {}), { do: 'deadline', ms: facts.timeouts.commit }],
+    commands: [send('FINAL', { receipt: facts.receipt() }), { do: 'deadline', ms: facts.timeouts.commit }],
   };
 }
 
@@ -279,16 +284,15 @@ function stepFinal(state: HolderState, event: HolderEvent): HolderStep {
     if (type === 'NAK')
       return rollBack('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
     if (type === 'PONG') return stay(state); // settle() did not wait for it
-    return supersede();
+    return supersede(readAccepted(payload));
   }
-  return event.type === 'timeout' || event.type === 'garbage' ? supersede() : stay(state);
+  return event.type === 'timeout' || event.type === 'garbage' ? supersede(undefined) : stay(state);
 }
 
 // The successor has taken over: whatever it says or does now, this process goes on draining.
 function stepDraining(state: HolderState, event: HolderEvent): HolderStep {
   if (event.type === 'drained') {
-    const { closed, forced } = event;
-    return { state: { name: 'ended' }, commands: [send('BYE', { closed, forced }), { do: 'close' }] };
+    return { state: { name: 'ended' }, commands: [send('BYE', { ...event.bye }), { do: 'close' }] };
   }
   if (event.type === 'end' || event.type === 'garbage') {
     return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
@@ -300,10 +304,10 @@ function stepDraining(state: HolderState, event: HolderEvent): HolderStep {
   return stay(state);
 }
 
-function supersede(...first: HolderCommand[]): HolderStep {
+function supersede(accepted: number | undefined, ...first: HolderCommand[]): HolderStep {
   return {
     state: { name: 'draining' },
-    commands: [{ do: 'deadline', ms: undefined }, ...first, { do: 'supersede' }],
+    commands: [{ do: 'deadline', ms: undefined }, ...first, { do: 'supersede', accepted }],
   };
 }
 

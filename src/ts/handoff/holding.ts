@@ -23,6 +23,7 @@ export interface HoldingHooks {
   notServing(): 'booting' | 'probation' | undefined;
   manifest(version: number): ManifestEntry[];
   lend(name: string): Fd;
+  accepted(): number;
   ready(): void;
   pause(inherited: readonly string[] | undefined, transaction: Transaction): void;
   resume(): void;

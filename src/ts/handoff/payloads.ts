@@ -47,6 +47,22 @@ export interface Probation {
   intervalMs: number;
 }
 
+/** What the successor says when it accepts. Version 1 does not say it. */
+export interface Accepting {
+  /** The listeners that are served by both now; undefined: all. */
+  inherited: readonly string[] | undefined;
+  /** Those that it has opened itself. */
+  bound: readonly string[];
+  rssBytes: number | undefined;
+}
+
+/** How the holder ended. */
+export interface Bye {
+  closed: number;
+  forced: number;
+  ms: number;
+}
+
 export interface Refusal {
   versions: readonly [number, number];
   reason: string;
@@ -113,9 +129,25 @@ export function readNames(payload: Payload): string[] {
   return namesField(payload, 'names');
 }
 
-/** Of ACCEPTING: the listeners that are served by both now. */
-export function readInherited(payload: Payload): string[] {
-  return namesField(payload, 'inherited');
+export function readAccepting(payload: Payload): Accepting {
+  return {
+    inherited: namesField(payload, 'inherited'),
+    bound: payload['bound'] === undefined ? [] : namesField(payload, 'bound'),
+    rssBytes: countField(payload, 'rssBytes'),
+  };
+}
+
+/** Of DRAIN, in version 2. */
+export function readAccepted(payload: Payload): number | undefined {
+  return countField(payload, 'accepted');
+}
+
+/** Of BYE. Undefined where one is missing: it does not say how the holder ended. */
+export function readBye(payload: Payload): Bye | undefined {
+  const closed = countField(payload, 'closed');
+  const forced = countField(payload, 'forced');
+  if (closed === undefined || forced === undefined) return undefined;
+  return { closed, forced, ms: countField(payload, 'ms') ?? 0 };
 }
 
 export function readCount(payload: Payload): number {
@@ -142,6 +174,12 @@ function readManifestEntry(value: unknown): ManifestEntry {
     type: textField(entry, 'type') as SocketType,
     address: textField(entry, 'address'),
   };
+}
+
+/** A figure that nothing depends on. */
+function countField(payload: Payload, name: string): number | undefined {
+  const value = payload[name];
+  return typeof value === 'number' && value >= 0 ? value : undefined;
 }
 
 function namesField(payload: Payload, name: string): string[] {

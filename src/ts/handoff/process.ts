@@ -36,6 +36,8 @@ export interface ProcessSeam {
   readonly args: readonly string[];
   /** Milliseconds of a clock that only goes forward. */
   now(): number;
+  /** Resident memory of this process. */
+  rssBytes(): number;
   /** Milliseconds since this process was started. */
   uptimeMs(): number;
   /**
@@ -60,6 +62,7 @@ export const systemProcess: ProcessSeam = {
     return [...process.execArgv, ...process.argv.slice(1)];
   },
   now: () => performance.now(),
+  rssBytes: () => process.memoryUsage.rss(),
   uptimeMs: () => process.uptime() * 1000,
   setTimer(ms, callback, options) {
     const timer = setTimeout(callback, ms);

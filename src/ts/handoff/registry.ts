@@ -86,6 +86,16 @@ export class Registry {
     return [...this.#listeners].filter(([, { inherited }]) => inherited).map(([name]) => name);
   }
 
+  /** The names that this process has opened itself. */
+  get bound(): string[] {
+    return [...this.#listeners].filter(([, { inherited }]) => !inherited).map(([name]) => name);
+  }
+
+  /** Connections that were accepted so far. */
+  get accepted(): number {
+    return [...this.#listeners.values()].reduce((sum, { service }) => sum + service.accepted, 0);
+  }
+
   /** From here this process owns the names: files are ours to remove. */
   own(): void {
     for (const listener of this.#listeners.values()) {

@@ -6,7 +6,7 @@ import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
 import { Deadline } from './deadline';
 import type { Frame } from './frame';
-import { type Offer, type Probation, readNames } from './payloads';
+import { type Accepting, type Bye, type Offer, type Probation, readNames } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Registry } from './registry';
 import {
@@ -29,10 +29,10 @@ export interface SuccessionHooks {
   serve(): void;
   /** Resolves if all is well; rejects with what is not. */
   check(): Promise<void>;
-  /** The lease is ours. */
-  own(): void;
-  /** The predecessor has ended; without counts it died. */
-  gone(counts: Record<string, unknown> | undefined): void;
+  /** The lease is ours. With the receipt, as the predecessor sent it. */
+  own(receipt: unknown): void;
+  /** The predecessor has ended; without a word it died. */
+  gone(bye: Bye | undefined): void;
   /** Give up what was inherited; the predecessor serves on. */
   fail(error: FdpassError): void;
 }
@@ -136,10 +136,17 @@ export class Succession {
   }
 
   #dispatch(event: SuccessorEvent): void {
-    const { seam, timeouts, probation } = this.#hooks;
-    const step = stepSuccessor(this.#state, event, { uptimeMs: seam.uptimeMs, timeouts, probation });
+    const { seam, timeouts, probation, registry } = this.#hooks;
+    const accepted = (): number => registry.accepted;
+    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, accepted };
+    const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
     for (const command of step.commands) this.#run(command);
+  }
+
+  #accepting(): Accepting {
+    const { seam, registry } = this.#hooks;
+    return { inherited: registry.inherited, bound: registry.bound, rssBytes: seam.rssBytes() };
   }
 
   #run(command: SuccessorCommand): void {
@@ -158,7 +165,7 @@ export class Succession {
         break;
       case 'accept':
         this.#hooks.accept().then(
-          () => this.#dispatch({ type: 'accepting', inherited: this.#hooks.registry.inherited }),
+          () => this.#dispatch({ type: 'accepting', accepting: this.#accepting() }),
           (error: Error) => this.#dispatch({ type: 'giveUp', reason: error.message }),
         );
         break;
@@ -173,7 +180,7 @@ export class Succession {
         );
         break;
       case 'own':
-        this.#hooks.own();
+        this.#hooks.own(command.receipt);
         this.#waiting?.resolve();
         this.#givingBack?.reject(alone());
         break;
@@ -181,7 +188,7 @@ export class Succession {
         this.#givingBack?.reject(unheard());
         break;
       case 'gone':
-        this.#hooks.gone(command.counts);
+        this.#hooks.gone(command.bye);
         break;
       case 'fail': {
         this.#failure =

@@ -3,11 +3,14 @@
 import type { Frame, FrameType } from './frame';
 import { protocolError } from './frame';
 import {
+  type Accepting,
   type Busy,
+  type Bye,
   type ManifestEntry,
   type Offer,
   type Probation,
   readBusy,
+  readBye,
   readNames,
   readOffer,
   readReason,
@@ -21,6 +24,8 @@ export interface SuccessorFacts {
   timeouts: HandoffTimeouts;
   /** What this process asks for. */
   probation: Probation;
+  /** Connections that it has accepted. */
+  accepted: () => number;
 }
 
 export type SuccessorState =
@@ -53,7 +58,7 @@ export type SuccessorEvent =
   /** The program has called ready(). */
   | { type: 'ready' }
   /** Every listener accepts; these were the holder's. */
-  | { type: 'accepting'; inherited: string[] }
+  | { type: 'accepting'; accepting: Accepting }
   /** The health check has passed. */
   | { type: 'healthy' }
   /** The program cannot go on. */
@@ -73,12 +78,12 @@ export type SuccessorCommand =
   | { do: 'serve' }
   /** See whether the program is well, then say 'healthy' or 'giveUp'. */
   | { do: 'check' }
-  /** The lease and the names are ours. */
-  | { do: 'own' }
+  /** The lease and the names are ours. With what the holder knows of the transaction. */
+  | { do: 'own'; receipt: unknown }
   /** We gave up and nobody answers: serve on. */
   | { do: 'unheard' }
-  /** The holder has drained and gone. Without counts it died. */
-  | { do: 'gone'; counts: Record<string, unknown> | undefined }
+  /** The holder has drained and gone. Without a word it died. */
+  | { do: 'gone'; bye: Bye | undefined }
   /** Give everything inherited back; stop accepting if we do. */
   | { do: 'fail'; code: SuccessorFailure; reason: string; busy?: Busy }
   | { do: 'close' };
@@ -116,7 +121,7 @@ export function stepSuccessor(
     case 'ready':
       return onReady(state, facts);
     case 'accepting':
-      return onAccepting(state, event.inherited, facts);
+      return onAccepting(state, event.accepting, facts);
     case 'healthy':
       return state.name === 'probation'
         ? { state, commands: [send('PONG', {}), ...patience(facts)] }
@@ -130,14 +135,14 @@ export function stepSuccessor(
     case 'end':
       return onHolderGone(state);
     case 'timeout':
-      return onTimeout(state);
+      return onTimeout(state, facts);
     case 'garbage':
-      return onNonsense(state, event.reason);
+      return onNonsense(state, event.reason, facts);
     case 'frame':
       try {
         return onFrame(state, event.frame, facts);
       } catch (error) {
-        return onNonsense(state, (error as Error).message);
+        return onNonsense(state, (error as Error).message, facts);
       }
   }
 }
@@ -232,14 +237,14 @@ function onReady(state: SuccessorState, facts: SuccessorFacts): SuccessorStep {
   };
 }
 
-function onAccepting(state: SuccessorState, inherited: string[], facts: SuccessorFacts): SuccessorStep {
+function onAccepting(state: SuccessorState, accepting: Accepting, facts: SuccessorFacts): SuccessorStep {
   if (state.name !== 'opening') return stay(state);
   const { version, alone } = state;
   if (alone) return ownAlone();
   return {
     state: { name: 'accepting', version },
     commands: [
-      send('ACCEPTING', version > 1 ? { inherited } : {}),
+      send('ACCEPTING', version > 1 ? { ...accepting } : {}),
       { do: 'deadline', ms: facts.timeouts.commit },
     ],
   };
@@ -254,13 +259,13 @@ function onFrameAsAccepting(
   if (version === 1 && frame.type === 'DRAIN') return own(1, true);
   if (version > 1 && frame.type === 'PROBATION')
     return { state: { name: 'probation' }, commands: [...patience(facts), { do: 'serve' }] };
-  if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(true);
+  if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
   return refuse(state, frame);
 }
 
 function onFrameInProbation(state: SuccessorState, frame: Frame, facts: SuccessorFacts): SuccessorStep {
   if (frame.type === 'PING') return { state, commands: [...patience(facts), { do: 'check' }] };
-  if (frame.type === 'FINAL') return ownAndSaySo(true);
+  if (frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
   throw protocolError(`${frame.type} does not belong into state probation`);
 }
@@ -273,7 +278,10 @@ function onFrameAsFailing(state: SuccessorState & { name: 'failing' }, type: Fra
 
 function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Frame): SuccessorStep {
   if (frame.type === 'BYE')
-    return { state: { name: 'ended' }, commands: [{ do: 'gone', counts: frame.payload }, { do: 'close' }] };
+    return {
+      state: { name: 'ended' },
+      commands: [{ do: 'gone', bye: readBye(frame.payload) }, { do: 'close' }],
+    };
   if (state.confirmed) return stay(state);
   if (frame.type === 'DRAIN' || frame.type === 'FINAL') return stay({ ...state, confirmed: true });
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
@@ -311,20 +319,20 @@ function onHolderGone(state: SuccessorState): SuccessorStep {
     case 'primary':
       return {
         state: { name: 'ended' },
-        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', counts: undefined }, { do: 'close' }],
+        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
       };
     default:
       return stay(state);
   }
 }
 
-function onTimeout(state: SuccessorState): SuccessorStep {
+function onTimeout(state: SuccessorState, facts: SuccessorFacts): SuccessorStep {
   switch (state.name) {
     // It may have stopped accepting and be stuck, or be stuck and still accept: going on is right in both cases.
     case 'accepting':
-      return state.version > 1 ? ownAndSaySo(false) : own(1, false);
+      return state.version > 1 ? ownAndSaySo(facts) : own(1, false);
     case 'probation':
-      return ownAndSaySo(false);
+      return ownAndSaySo(facts);
     case 'failing':
       return { state, commands: [{ do: 'deadline', ms: undefined }, { do: 'unheard' }] };
     case 'primary':
@@ -334,18 +342,18 @@ function onTimeout(state: SuccessorState): SuccessorStep {
   }
 }
 
-function onNonsense(state: SuccessorState, reason: string): SuccessorStep {
+function onNonsense(state: SuccessorState, reason: string, facts: SuccessorFacts): SuccessorStep {
   switch (state.name) {
     // It may have stopped accepting: then we are all there is. A NAK can still take it back.
     case 'accepting':
-      return state.version > 1 ? ownAndSaySo(false) : own(1, false);
+      return state.version > 1 ? ownAndSaySo(facts) : own(1, false);
     case 'probation':
-      return ownAndSaySo(false);
+      return ownAndSaySo(facts);
     case 'failing':
       return stay(state);
     case 'primary':
       if (!state.confirmed) return stay(state);
-      return { state: { name: 'ended' }, commands: [{ do: 'gone', counts: undefined }, { do: 'close' }] };
+      return { state: { name: 'ended' }, commands: [{ do: 'gone', bye: undefined }, { do: 'close' }] };
     default:
       return nak('ERR_HANDOFF_PROTOCOL', reason);
   }
@@ -363,17 +371,23 @@ function open(version: number, alone: boolean): SuccessorStep {
   };
 }
 
-function own(version: number, confirmed: boolean): SuccessorStep {
+function own(version: number, confirmed: boolean, receipt?: unknown): SuccessorStep {
   return {
     state: { name: 'primary', version, confirmed },
-    commands: [{ do: 'deadline', ms: undefined }, { do: 'own' }],
+    commands: [
+      { do: 'deadline', ms: undefined },
+      { do: 'own', receipt },
+    ],
   };
 }
 
-/** The holder drains from here; one that was stuck reads it when it wakes up. */
-function ownAndSaySo(confirmed: boolean): SuccessorStep {
-  const { state, commands } = own(VERSIONS[1], confirmed);
-  return { state, commands: [...commands, send('DRAIN', {})] };
+/**
+ * The holder drains from here; one that was stuck reads it when it wakes up.
+ * @param final what FINAL carried; undefined: it has not come
+ */
+function ownAndSaySo(facts: SuccessorFacts, final?: Frame['payload']): SuccessorStep {
+  const { state, commands } = own(VERSIONS[1], final !== undefined, final?.['receipt']);
+  return { state, commands: [...commands, send('DRAIN', { accepted: facts.accepted() })] };
 }
 
 function ownAlone(): SuccessorStep {
@@ -381,8 +395,8 @@ function ownAlone(): SuccessorStep {
     state: { name: 'ended' },
     commands: [
       { do: 'deadline', ms: undefined },
-      { do: 'own' },
-      { do: 'gone', counts: undefined },
+      { do: 'own', receipt: undefined },
+      { do: 'gone', bye: undefined },
       { do: 'close' },
     ],
   };

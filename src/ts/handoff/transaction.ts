@@ -13,9 +13,9 @@ import {
   type HolderState,
   stepHolder,
 } from './holder';
-import type { Busy, ManifestEntry } from './payloads';
+import { type Busy, type Bye, CONTROL_NAME, type ManifestEntry } from './payloads';
 import type { ProcessSeam } from './process';
-import type { Receipt } from './receipt';
+import { type Receipt, ReceiptDraft } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
 
 export interface TransactionHooks {
@@ -25,6 +25,8 @@ export interface TransactionHooks {
   successorPid: number;
   listeners(version: number): ManifestEntry[];
   lend(name: string): Fd;
+  /** Connections that this process has accepted. */
+  accepted(): number;
   busy(txn: string): Busy | undefined;
   leased(txn: string): void;
   /** The successor has called ready(). */
@@ -42,23 +44,28 @@ export interface TransactionHooks {
 export class Transaction {
   readonly #hooks: TransactionHooks;
   readonly #channel: ControlChannel;
-  readonly #connectedAt: number;
   readonly #facts: HolderFacts;
-  #state: HolderState = HOLDER_START;
+  readonly #draft: ReceiptDraft;
   readonly #deadline: Deadline;
-  /** When the successor's process was started, on our clock. */
-  #startedAt = 0;
+  #state: HolderState = HOLDER_START;
+  /** The names that were offered. */
+  #offered: string[] = [];
   #superseded = false;
-  #readyAt = 0;
-  #stoppedAt = 0;
 
   /** Takes the socket over. */
   constructor(socket: UnixSeqpacket, hooks: TransactionHooks) {
     this.#hooks = hooks;
-    this.#connectedAt = hooks.seam.now();
+    this.#draft = new ReceiptDraft(hooks.seam.now, HOLDER_START.name);
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
-    const { generation, timeouts, busy, listeners } = hooks;
-    this.#facts = { pid: hooks.seam.pid, generation, timeouts, busy, listeners };
+    const { generation, timeouts, busy } = hooks;
+    this.#facts = {
+      pid: hooks.seam.pid,
+      generation,
+      timeouts,
+      busy,
+      listeners: (version) => this.#offer(version),
+      receipt: () => this.#receipt(undefined),
+    };
     this.#channel = new ControlChannel(socket, undefined, {
       onFrame: (frame) => this.#dispatch({ type: 'frame', frame }),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
@@ -97,13 +104,23 @@ export class Transaction {
     this.#channel.close();
   }
 
-  drained({ closed, forced }: DrainCount): void {
-    this.#dispatch({ type: 'drained', closed, forced });
+  /** @returns how this process ended, for the receipt */
+  drained({ closed, forced }: DrainCount): Bye {
+    const bye = { closed, forced, ms: this.#draft.inState };
+    this.#dispatch({ type: 'drained', bye });
+    return bye;
+  }
+
+  #offer(version: number): ManifestEntry[] {
+    const entries = this.#hooks.listeners(version);
+    this.#offered = entries.map(({ name }) => name).filter((name) => name !== CONTROL_NAME);
+    return entries;
   }
 
   #dispatch(event: HolderEvent): void {
     const step = stepHolder(this.#state, event, this.#facts);
     this.#state = step.state;
+    this.#draft.enter(step.state.name);
     for (const command of step.commands) this.#run(command);
   }
 
@@ -121,17 +138,18 @@ export class Transaction {
         this.#deadline.set(command.ms);
         break;
       case 'lease':
-        this.#startedAt = seam.now() - command.hello.uptimeMs;
+        this.#draft.started(command.hello.uptimeMs);
         this.#hooks.leased(command.txn);
         break;
       case 'ready':
-        this.#readyAt = seam.now();
+        this.#draft.ready();
         this.#hooks.ready();
         break;
       case 'pause':
         this.#channel.ref(); // without a listener nothing else may keep this process, which is still needed
-        this.#hooks.pause(command.inherited, this);
-        this.#stoppedAt = seam.now();
+        this.#draft.pausing(command.accepting, seam.rssBytes());
+        this.#hooks.pause(command.accepting.inherited, this);
+        this.#draft.paused();
         break;
       case 'resume':
         this.#hooks.resume();
@@ -139,7 +157,7 @@ export class Transaction {
       case 'supersede':
         this.#superseded = true;
         this.#channel.unref();
-        this.#hooks.superseded(this.#receipt(), this);
+        this.#hooks.superseded(this.#receipt(command.accepted), this);
         break;
       case 'hurry':
         this.#hooks.hurry(command.behind);
@@ -159,15 +177,14 @@ export class Transaction {
     else this.#hooks.failed(new FdpassError('ERR_HANDOFF_ROLLED_BACK', reason, { cause }), true);
   }
 
-  #receipt(): Receipt {
-    const { seam, generation, successorPid } = this.#hooks;
-    return {
+  #receipt(acceptedBySuccessor: number | undefined): Receipt {
+    const { seam, generation, successorPid, accepted } = this.#hooks;
+    const parties = {
       pid: successorPid,
       generation: generation + 1,
       predecessor: { pid: seam.pid, generation },
-      startToReadyMs: this.#readyAt - this.#startedAt,
-      connectToReadyMs: this.#readyAt - this.#connectedAt,
-      readyToStoppedMs: this.#stoppedAt - this.#readyAt,
     };
+    const counts = { predecessor: accepted(), successor: acceptedBySuccessor };
+    return this.#draft.receipt(parties, this.#offered, counts);
   }
 }
