@@ -40,7 +40,9 @@ async function open(t: TestContext): Promise<Opened> {
 }
 
 async function ask(port: number, agent: http.Agent | false = false): Promise<string> {
-  const [response] = (await once(http.get({ port, agent }), 'response')) as [http.IncomingMessage];
+  const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [
+    http.IncomingMessage,
+  ];
   let text = '';
   for await (const chunk of response) text += chunk;
   return text;
@@ -97,7 +99,8 @@ test('connections live on while it is shut, and see the address', async (t) => {
 
 test('close is heard once it is shut for good and the last connection has ended', async (t) => {
   const { gate, kept, port, heard } = await open(t);
-  const client = net.connect(port);
+  const client = net.connect(port, '127.0.0.1');
+  await once(client, 'connect');
   await ask(port); // accepted behind the client
   gate.shut(kept);
   await nextTurn();

@@ -10,7 +10,7 @@ import * as successor from '#fdpass/handoff/successor';
 import { TIMEOUTS, TXN } from '../helpers/machines';
 import { frozen } from '../helpers/protocol-1';
 
-const RUNS = 8_000;
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 8_000);
 const LISTENERS: ManifestEntry[] = Array.from({ length: 70 }, (_, i) => ({
   name: `l${i}`,
   family: 'unix',
@@ -219,7 +219,8 @@ class World {
   }
 
   /**
-   * What goes wrong. A deadline is judged only when there is nothing left to read: see Deadline. Nobody gives up
+   * What goes wrong. A deadline and an abort are judged only when there is nothing left to read: see Deadline and
+   * runUpgrade(). Nobody gives up
    * who owns the service, and in version 1 nobody who has said that he accepts.
    */
   mishaps(): (() => void)[] {
@@ -230,7 +231,7 @@ class World {
     if (this.successor.timer && this.successor.inbox.length === 0 && !this.holder.closed)
       can.push(() => this.toSuccessor({ type: 'timeout' }));
     if (this.holder.alive && !this.holder.closed) {
-      can.push(() => this.toHolder({ type: 'abort', reason: 'closed' }));
+      if (this.holder.inbox.length === 0) can.push(() => this.toHolder({ type: 'abort', reason: 'closed' }));
       if (this.holderState.name === 'probation') can.push(() => this.toHolder({ type: 'settle' }));
     }
     const tooLate = ['primary', 'ended', ...(this.machines === PAIRS[BOTH_2] ? [] : ['accepting'])];

@@ -1,6 +1,7 @@
 // Probation: for a time after the switch the old process stands by, and takes over again when the new one is no good.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import net from 'node:net';
 import test from 'node:test';
 import type { HandoffStatus, Receipt } from 'fdpass';
@@ -260,6 +261,23 @@ test('what the new version does not want any more is served by the old one until
   assert.equal(await first.exit(), 0);
   const [error] = (await once(net.connect(dropped.port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException];
   assert.equal(error.code, 'ECONNREFUSED');
+});
+
+test('a new process that gives the service back leaves the files of the old one, and takes its own away', async (t) => {
+  const stage = await Stage.open(t, { probation: LONG });
+  const [old, own] = [stage.file('old'), stage.file('own')];
+  const kept = web({ name: 'kept', options: { path: old } });
+  const first = await stage.start({ listeners: [kept] });
+  const second = await stage.start({ listeners: [kept, web({ name: 'more', options: { path: own } })] });
+  const client = httpClient({ path: old }, { keepAlive: false });
+  assert.equal(await client.ask(), second.pid);
+  assert.ok(existsSync(own));
+  await second.call('fail', { reason: 'no good' });
+  assert.equal(await second.exit(), 1);
+  assert.ok(existsSync(old) && existsSync(stage.control) && !existsSync(own));
+  assert.equal(await client.ask(), first.pid);
+  await first.call('close');
+  assert.ok(!existsSync(old) && !existsSync(stage.control), 'the old one owns its names still');
 });
 
 test('rolling back again and again leaves no descriptor in the old process', async (t) => {

@@ -25,6 +25,8 @@ const LISTENERS: ManifestEntry[] = ['(control)', 'web'].map((name) => ({
   family: 'unix',
   type: 'stream',
   address: `@${name}`,
+  kind: 'socket',
+  listening: true,
 }));
 const OFFER = { version: 2, pid: 9, generation: 2, listeners: LISTENERS };
 
@@ -85,6 +87,12 @@ test('the offer is wanted, the descriptors are acknowledged, and the program boo
       { do: 'inherited' },
     ],
   });
+});
+
+test('a manifest of version 1 has listening sockets only, and does not say so', () => {
+  const listeners = LISTENERS.map(({ name, family, type, address }) => ({ name, family, type, address }));
+  const step = after(frameEvent('OFFER', { ...OFFER, version: 1, listeners }));
+  assert.deepEqual(step.commands[0], { do: 'offered', offer: { ...OFFER, version: 1 } });
 });
 
 test('descriptors that come in two packets are acknowledged one by one', () => {

@@ -141,6 +141,10 @@ export async function handoffs(server: http.Server): Promise<void> {
   });
   (await handoff.listen('http', server, { port: 0 })) satisfies http.Server;
   await handoff.fail('no database');
+  (await handoff.bindUdp('dns', { port: 53, type: 'udp6' })) satisfies dgram.Socket;
+  (await handoff.bindDatagram('log', '/run/log', { mode: 0o600, maxFds: 1 })) satisfies UnixDatagram;
+  handoff.put('file', handle);
+  same<ReturnType<Handoff['take']>, Fd | undefined>(true);
   same<Awaited<ReturnType<Handoff['upgrade']>>, Receipt>(true);
   same<Awaited<Handoff['superseded']>, Receipt>(true);
   same<Handoff['receipt'], Receipt | undefined>(true);

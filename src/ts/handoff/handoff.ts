@@ -1,40 +1,37 @@
 // Handoff: the public face. Listens or inherits, gets ready, hands over, drains, goes.
 import { randomBytes } from 'node:crypto';
+import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
-import type { AddressLike, UnixAddress } from '../fd/address';
+import { validateObject } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
+import type { FdLike } from '../fd/lend';
+import type { BindOptions } from '../sockets/bind-path';
+import type { UnixDatagram } from '../sockets/datagram';
+import type { SocketOptions } from '../sockets/message';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { HandoffBusyError } from './busy';
-import { controlAddress, validateHandoffName } from './control-address';
-import { type ListenerOptions, readEndpoint } from './endpoint';
+import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
+import { UdpService, UnixDatagramService } from './datagram-service';
+import { Departure } from './departure';
+import { type ListenerOptions, streamPlace } from './endpoint';
 import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
-import { type Bye, CONTROL_NAME, type Offer, type Probation } from './payloads';
-import { checkHealth, type ProbationOptions, validateProbation } from './probation';
+import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
+import { type Bye, CONTROL_NAME, type Offer } from './payloads';
+import { checkHealth } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
 import { type Receipt, readReceipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
+import { ServerService } from './service';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
-import { type HandoffTimeouts, validateTimeouts } from './timeouts';
+import type { HandoffTimeouts } from './timeouts';
 import type { Transaction } from './transaction';
-import { runUpgrade, type UpgradeOptions } from './upgrade';
-
-export interface HandoffOptions {
-  /** Names the service on this machine: processes with one name and one user replace each other. */
-  name: string;
-  /** Where they meet. Default: a socket file in a directory of this user. '@name' needs no file system. */
-  address?: AddressLike;
-  /** Further user ids that may take over from this process, or hand over to it. Root and our own always may. */
-  allow?: readonly number[];
-  timeouts?: Partial<HandoffTimeouts>;
-  /** How this process proves itself when it has taken over. Default: 10 seconds, without a health check. */
-  probation?: ProbationOptions;
-}
+import { Fate, runUpgrade, type UpgradeOptions } from './upgrade';
 
 export interface HandoffEvents {
   superseded: [receipt: Receipt];
@@ -58,8 +55,8 @@ export interface HandoffStatus {
   listeners: ListenerStatus[];
 }
 
-/** Processes of one name that may be alive at a time: one serves, the others drain. */
-const MAX_GENERATIONS = 3;
+/** A process without free descriptors tries again after this to accept again. */
+const RESUME_RETRY_MS = 100;
 
 /**
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
@@ -93,6 +90,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly #seam: ProcessSeam;
   readonly #registry: Registry;
   readonly #restoreStderr: () => void;
+  readonly #departure: Departure;
   #state: HandoffState = 'starting';
   #succession: Succession | undefined;
   /** Why this process will never serve. */
@@ -103,32 +101,17 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   #standby: Transaction | undefined;
   /** What the successor has inherited and uses; undefined: it did not say. */
   #inherited: readonly string[] | undefined;
-  #upgrade: { ready(): void; resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
+  #upgrade: Fate | undefined;
   #readyCalled = false;
   #receipt: Receipt | undefined;
   /** Set once this process has given back what it had; resolves when it has drained. */
   #rolledBack: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  /** The time limits of the drain. */
-  readonly #cuts = new Set<() => void>();
   #resolveSuperseded: (receipt: Receipt) => void = () => {};
 
   /** @internal Tests give a seam of their own. */
   static async create(options: HandoffOptions, seam: ProcessSeam): Promise<Handoff> {
-    validateObject('options', options);
-    const { allow = [], address } = options;
-    if (!Array.isArray(allow)) throw invalidArgType('options.allow', 'an array of user ids', allow);
-    for (const uid of allow) validateInteger('options.allow[]', uid, 0, 2 ** 32 - 2);
-    const settings: Settings = {
-      name: validateHandoffName(options.name),
-      allow,
-      timeouts: validateTimeouts(options.timeouts),
-      probation: validateProbation(options.probation),
-      health: options.probation?.health,
-      address: controlAddress(options.name, address),
-      seam,
-      registry: new Registry(),
-    };
+    const settings: Settings = { ...readOptions(options), seam, registry: new Registry() };
     const txn = takeTxn(seam);
     const restoreStderr = takeStderr(seam);
     let deadline = Number.POSITIVE_INFINITY;
@@ -178,6 +161,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#seam = settings.seam;
     this.#registry = settings.registry;
     this.#restoreStderr = restoreStderr;
+    this.#departure = new Departure(settings.registry, settings.seam, settings.timeouts);
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
     });
@@ -204,11 +188,67 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       throw invalidArgType('server', 'a server of net, http, https or http2', server);
     if (server.listening)
       throw stateError('this server listens already; give it to listen() instead of calling its own');
-    const endpoint = await readEndpoint(options);
-    this.#requireOpen();
-    if (this.#state !== 'starting' || this.#readyCalled) throw stateError('listen() belongs before ready()');
-    this.#registry.claim(name, server, endpoint);
+    const place = await streamPlace(options);
+    this.#requireBoot('listen()');
+    const service = () => new ServerService(server, place.backlog);
+    this.#registry.claim(name, { place, user: server, service });
     return server;
+  }
+
+  /**
+   * A UDP socket: the predecessor's of that name, or a new one. It is bound, and reads, from ready() on; do not send()
+   * before. Until the takeover is final both processes read, each datagram once; then the old socket is closed.
+   * @throws as listen()
+   */
+  async bindUdp(name: string, options: UdpOptions): Promise<dgram.Socket> {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    const place = udpPlace(options);
+    this.#requireBoot('bindUdp()');
+    const service = () => new UdpService(dgram.createSocket(options.type ?? 'udp4'));
+    return this.#registry.claim(name, { place, service }).user;
+  }
+
+  /**
+   * An AF_UNIX datagram socket: the predecessor's of that name, or a new one. It reads as soon as somebody listens for
+   * 'message', receives or iterates: wait for ready() with that. Until the takeover is final both processes may read,
+   * each message once; then the old socket is closed.
+   * @throws as listen()
+   */
+  async bindDatagram(
+    name: string,
+    address: AddressLike,
+    options: SocketOptions & Pick<BindOptions, 'mode'> = {},
+  ): Promise<UnixDatagram> {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    validateObject('options', options);
+    const place = datagramPlace(UnixAddress.from(address), options);
+    this.#requireBoot('bindDatagram()');
+    const service = (fd: Fd) => UnixDatagramService.adopt(fd, options);
+    return this.#registry.claim(name, { place, service }).user;
+  }
+
+  /**
+   * Hands anything else that is a descriptor over to whoever succeeds this process: a file, a pipe, a socket. What is
+   * put there later under the same name replaces it.
+   * @param from is lent: this process keeps a duplicate until it is superseded or closed
+   * @throws ERR_HANDOFF_NAME_TAKEN, SystemError EBADF, EMFILE
+   */
+  put(name: string, from: FdLike): void {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    this.#requireOpen();
+    if (this.#state === 'superseded') throw stateError('this process has been superseded');
+    this.#registry.put(name, Fd.dup(from));
+  }
+
+  /**
+   * What the predecessor has put there; the caller owns it, and puts it again for the next one. What nobody has taken
+   * is closed at ready().
+   * @throws ERR_HANDOFF_STATE after ready()
+   */
+  take(name: string): Fd | undefined {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    this.#requireBoot('take()');
+    return this.#registry.take(name);
   }
 
   /**
@@ -253,26 +293,14 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     const holding = this.#holding as Holding;
     const busy = holding.busy();
     if (busy !== undefined) throw new HandoffBusyError(busy);
-    let markReady = (): void => {};
-    const booted = new Promise<void>((resolve) => {
-      markReady = resolve;
-    });
-    const outcome = new Promise<Receipt>((resolve, reject) => {
-      this.#upgrade = { ready: markReady, resolve, reject };
-    });
-    const upgrade = this.#upgrade;
-    outcome.catch(() => {}); // runUpgrade() may have stopped waiting for it
+    const fate = new Fate();
+    this.#upgrade = fate;
     try {
-      return await runUpgrade(options, {
-        seam: this.#seam,
-        timeouts: this.#timeouts,
-        booted,
-        reserve: (txn, pid) => holding.reserve(txn, pid),
-        outcome,
-      });
+      const reserve = (txn: string, pid: number) => holding.reserve(txn, pid);
+      return await runUpgrade(options, { seam: this.#seam, timeouts: this.#timeouts, fate, reserve });
     } finally {
       // One that was rolled back waits for the successor's last words, and the next one may be under way.
-      if (this.#upgrade === upgrade) this.#upgrade = undefined;
+      if (this.#upgrade === fate) this.#upgrade = undefined;
     }
   }
 
@@ -301,9 +329,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
 
   async #close(): Promise<void> {
     if (this.#state === 'standby') await this.#leaveStandby();
-    // The predecessor takes over, if it still can: whoever ends a process on probation wants the old one.
-    if (this.#state === 'probation')
-      await this.#succession?.giveBack('the process was closed').catch(() => {});
+    // A predecessor that still can serves on, or again: whoever ends a process on probation wants the old one.
+    if (this.#predecessorServes) await this.#succession?.giveBack('the successor was closed').catch(() => {});
     if (this.#state === 'superseded') {
       await this.superseded;
       return;
@@ -312,15 +339,16 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       await this.#rolledBack;
       return;
     }
+    const owner = !this.#predecessorServes; // else it is only silent, and will be back
     this.#state = 'closed';
-    this.#succession?.giveUp('the successor was closed');
     this.#upgrade?.reject(closedError('Handoff')); // the successor is called off and killed
-    const released = this.#holding?.close('the process was closed');
+    const released = owner ? this.#holding?.close('the process was closed') : this.#holding?.handOver();
     this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
     await released;
-    this.#registry.stop({ unlink: () => true });
+    const { inherited } = this.#registry;
+    this.#registry.stop({ unlink: (name) => owner || !inherited.includes(name) });
     this.#registry.closeInherited();
-    await this.#drain();
+    await this.#departure.drain();
   }
 
   /** The successor gets the service for good; if it dies at that very moment, this process has it again. */
@@ -331,6 +359,16 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     });
     this.#standby?.settle();
     await settled;
+  }
+
+  /** There is one, and it has not given the service up. */
+  get #predecessorServes(): boolean {
+    return this.#succession !== undefined && (this.#state === 'starting' || this.#state === 'probation');
+  }
+
+  #requireBoot(what: string): void {
+    this.#requireOpen();
+    if (this.#state !== 'starting' || this.#readyCalled) throw stateError(`${what} belongs before ready()`);
   }
 
   #requireOpen(): void {
@@ -351,7 +389,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       generation: this.generation,
       allow: this.#allow,
       notServing: () => this.#notServing(),
-      manifest: () => this.#registry.manifest(this.#control as Fd),
+      manifest: (version) => this.#registry.manifest(this.#control as Fd, version),
       lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
       accepted: () => this.#registry.accepted,
       ready: () => this.#upgrade?.ready(),
@@ -364,16 +402,19 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       resume: () => {
         this.#standby = undefined;
         this.#state = 'serving';
-        this.#registry.resume();
+        this.#resume();
       },
       superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
-      hurry: (behind) => this.#hurry(behind),
+      hurry: (behind) => {
+        this.#succession?.hurry(behind + 1);
+        this.#departure.hurry(behind);
+      },
       aborted: (error, rolledBack) => {
         this.#upgrade?.reject(error);
-        if (rolledBack) this.emit('rolledback', error);
-        else if (this.#upgrade === undefined) this.emit('aborted', error);
+        if (rolledBack) this.#announce('rolledback', error);
+        else if (this.#upgrade === undefined) this.#announce('aborted', error);
       },
-      refused: (error) => this.emit('aborted', error),
+      refused: (error) => this.#announce('aborted', error),
     });
   }
 
@@ -398,6 +439,12 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     }
   }
 
+  // A listener that cannot be opened for want of a descriptor is tried again, as long as it takes.
+  #resume(): void {
+    if (this.#state !== 'serving' || this.#registry.resume()) return;
+    this.#seam.setTimer(RESUME_RETRY_MS, () => this.#resume());
+  }
+
   #serve(): void {
     this.#state = 'probation';
   }
@@ -409,14 +456,13 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (this.#receipt !== undefined) this.#receipt.accepted.successor = this.#registry.accepted;
     this.#registry.own();
     this.#restoreStderr();
-    process.nextTick(() => this.emit('confirmed')); // behind ready(), and not inside a step of the machine
+    this.#announce('confirmed');
   }
 
   #predecessorGone(bye: Bye | undefined): void {
     if (this.#receipt === undefined) return;
     this.#receipt.drain = bye ?? 'died';
-    const receipt = this.#receipt;
-    process.nextTick(() => this.emit('settled', receipt));
+    this.#announce('settled', this.#receipt);
   }
 
   // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
@@ -430,11 +476,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#registry.closeInherited();
     const { inherited } = this.#registry;
     this.#registry.stop({ unlink: (name) => !inherited.includes(name) });
-    this.#rolledBack = this.#drain().then(() => {
-      if (served) this.#end(1);
+    this.#rolledBack = this.#departure.drain().then(() => {
+      if (served) this.#departure.end(1);
     });
-    // Later: a listener may throw, and what runs this step of the machine has more to do.
-    if (served) process.nextTick(() => this.emit('rolledback', failure));
+    if (served) this.#announce('rolledback', failure);
   }
 
   async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {
@@ -443,48 +488,20 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#registry.stop({ unlink: (name) => this.#inherited?.includes(name) === false });
     this.#succession?.hurry(1); // our own predecessor may still drain
     this.#upgrade?.resolve(receipt);
-    this.emit('superseded', receipt);
+    this.#announce('superseded', receipt);
     this.#control?.close();
-    const drain = transaction.drained(await this.#drain());
+    const drain = transaction.drained(await this.#departure.drain());
     this.#resolveSuperseded({ ...receipt, drain });
-    this.#end(0);
+    this.#departure.end(0);
   }
 
-  // By itself, if nothing else keeps it; else after a grace for whoever awaits `superseded`.
-  #end(code: 0 | 1): void {
-    if (code !== 0) this.#seam.setExitCode(code);
-    this.#seam.setTimer(this.#timeouts.exit, () => this.#seam.exit(code));
-  }
-
-  #drain() {
-    // Open connections alone need not keep a process: nobody reads from an HTTP/2 session that was told to go.
-    return this.#registry.drain((cut) => {
-      this.#cuts.add(cut);
-      const disarm = this.#seam.setTimer(this.#timeouts.drain, cut, { hold: true });
-      return () => {
-        this.#cuts.delete(cut);
-        disarm();
-      };
-    });
-  }
-
-  /** `behind`: so many generations between the one that serves and this one drain as well. */
-  #hurry(behind: number): void {
-    this.#succession?.hurry(behind + 1);
-    if (behind + 2 <= MAX_GENERATIONS) return;
-    this.#seam.setTimer(this.#timeouts.hurry, () => {
-      for (const cut of this.#cuts) cut();
-    });
+  // Later: a listener may throw, and what runs this step of the machine has more to do.
+  #announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void {
+    process.nextTick(() => this.emit(event as keyof HandoffEvents, ...(args as never)));
   }
 }
 
-interface Settings {
-  name: string;
-  allow: readonly number[];
-  timeouts: HandoffTimeouts;
-  probation: Probation;
-  health: ProbationOptions['health'];
-  address: UnixAddress;
+interface Settings extends HandoffSettings {
   seam: ProcessSeam;
   registry: Registry;
 }

@@ -2,7 +2,7 @@
 // minor version can add some. Pure.
 
 import { MAX_TIMEOUT_MS } from '../base/limits';
-import type { SocketFamily, SocketType } from '../fd/describe';
+import type { FdInfo, SocketFamily, SocketType } from '../fd/describe';
 import { protocolError } from './frame';
 
 /** Versions of the protocol that this code speaks, both included. */
@@ -17,13 +17,19 @@ export const MAX_LISTENERS = 253;
 /** The name under which the control socket itself is handed over. Not a name that listen() accepts. */
 export const CONTROL_NAME = '(control)';
 
-/** A listener as the holder describes it, for the successor to check what it receives. */
+/** A descriptor as the holder describes it, for the successor to check what it receives. */
 export interface ManifestEntry {
   name: string;
-  family: SocketFamily;
-  type: SocketType;
+  /** family, type and address are '' where there is none: this is a file, or a socket without a name. */
+  family: SocketFamily | '';
+  type: SocketType | '';
   /** printEndpoint() of what it is bound to. */
   address: string;
+  /** The rest is said from version 2 on. Version 1 has listening sockets only. */
+  kind?: FdInfo['kind'];
+  listening?: boolean;
+  /** In decimal: of a descriptor that has no address to tell it by. */
+  inode?: string;
 }
 
 export interface Hello {
@@ -165,6 +171,7 @@ export function commonVersion(theirs: readonly [number, number]): number | undef
   return highest >= Math.max(VERSIONS[0], theirs[0]) ? highest : undefined;
 }
 
+// The successor compares: a word that nobody knows fits nothing.
 function readManifestEntry(value: unknown): ManifestEntry {
   if (typeof value !== 'object' || value === null) throw protocolError('a listener is not an object');
   const entry = value as Payload;
@@ -173,6 +180,9 @@ function readManifestEntry(value: unknown): ManifestEntry {
     family: textField(entry, 'family') as SocketFamily,
     type: textField(entry, 'type') as SocketType,
     address: textField(entry, 'address'),
+    kind: entry['kind'] === undefined ? 'socket' : (textField(entry, 'kind') as FdInfo['kind']),
+    listening: entry['listening'] !== false,
+    ...(entry['inode'] === undefined ? {} : { inode: textField(entry, 'inode') }),
   };
 }
 

@@ -1,15 +1,15 @@
-// Registry: the listeners of this process by name, inherited or bound, and the servers that use them.
-import type net from 'node:net';
+// Registry: the descriptors of this process by name, inherited or bound or put, and the services that use them.
 import { FdpassError, outOfRange } from '../base/errors';
 import { UnixAddress } from '../fd/address';
-import { describeFd, type FdInfo, printEndpoint } from '../fd/describe';
+import { describeFd, explain, type FdInfo, printEndpoint } from '../fd/describe';
 import type { Fd } from '../fd/fd';
 import { type BoundName, holdName } from '../sockets/bind-path';
 import type { DrainCount } from './connections';
-import { bindEndpoint, type Endpoint, matches } from './endpoint';
+import { KeptService } from './datagram-service';
+import type { Place } from './endpoint';
 import { protocolError } from './frame';
 import { CONTROL_NAME, MAX_LISTENERS, type ManifestEntry } from './payloads';
-import { ServerService, type SetLimit } from './service';
+import type { Service, SetLimit } from './service';
 
 /** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
 const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
@@ -20,7 +20,15 @@ interface Listener {
   /** Set once this process is responsible for the file of a unix address. */
   name: BoundName | undefined;
   inherited: boolean;
-  service: ServerService;
+  service: Service;
+}
+
+export interface Claim<S extends Service> {
+  place: Place;
+  /** The program's own object, which may serve one name only. */
+  user?: object;
+  /** Makes the service. The descriptor is lent. */
+  service: (fd: Fd) => S;
 }
 
 export interface ListenerStatus {
@@ -34,20 +42,18 @@ export class Registry {
   readonly #listeners = new Map<string, Listener>();
   /** Received and not claimed by a listen() yet. */
   readonly #inherited = new Map<string, Fd>();
+  /** Those that the program has taken: they are its own. */
+  readonly #taken = new Set<string>();
 
   /**
    * Takes a received descriptor over, if it is what the manifest says.
    * @throws ERR_HANDOFF_PROTOCOL; the descriptor is closed then
    */
   inherit(entry: ManifestEntry, fd: Fd): void {
-    const info = fd.describe();
-    const address = info.local === undefined ? '' : printEndpoint(info.local);
-    const fits = info.family === entry.family && info.type === entry.type && address === entry.address;
-    if (!fits || info.listening !== true || this.#inherited.has(entry.name)) {
+    if (!fits(entry, manifestEntry(entry.name, fd.describe())) || this.#inherited.has(entry.name)) {
       fd.close();
-      throw protocolError(
-        `the descriptor of listener ${entry.name} is not the ${entry.type} socket on ${entry.address}`,
-      );
+      const what = `${entry.listening ? 'listening ' : ''}${entry.type || entry.kind}`;
+      throw protocolError(`the descriptor of ${entry.name} is not the ${what} on ${entry.address}`);
     }
     this.#inherited.set(entry.name, fd);
   }
@@ -60,20 +66,50 @@ export class Registry {
   }
 
   /**
-   * Gives `server` the inherited listener of that name, if its address is still wanted, or a new one.
-   * It does not accept yet.
+   * Gives a service the inherited descriptor of that name, if it is at the place that is wanted, or a new one. It
+   * does not start yet.
    */
-  claim(name: string, server: net.Server, endpoint: Endpoint): void {
-    this.#requireFree(name, server);
+  claim<S extends Service>(name: string, { place, user, service }: Claim<S>): S {
+    this.#requireFree(name);
+    this.#requireUnused(name, user);
     const inherited = this.#inherited.get(name);
-    const use = inherited !== undefined && matches(endpoint, inherited.describe());
-    const bound = use ? { fd: inherited, name: undefined } : bindEndpoint(endpoint);
+    const use = inherited !== undefined && place.matches(inherited.describe());
+    const { fd, name: file } = use ? { fd: inherited, name: undefined } : place.bind();
+    let made: S;
+    try {
+      made = service(fd);
+    } catch (error) {
+      if (!use) {
+        file?.unlink();
+        fd.close();
+      }
+      throw error;
+    }
     if (use) this.#inherited.delete(name);
-    this.#listeners.set(name, {
-      ...bound,
-      inherited: use,
-      service: new ServerService(server, endpoint.backlog),
-    });
+    this.#listeners.set(name, { fd, name: file, inherited: use, service: made });
+    return made;
+  }
+
+  /** Keeps a descriptor, which it owns from here, under that name; one that was put there before is closed. */
+  put(name: string, fd: Fd): void {
+    const before = this.#listeners.get(name);
+    try {
+      if (!(before?.service instanceof KeptService)) this.#requireFree(name);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    before?.fd.close();
+    this.#listeners.set(name, { fd, name: undefined, inherited: false, service: new KeptService() });
+  }
+
+  /** The inherited descriptor of that name, which the caller owns from here. */
+  take(name: string): Fd | undefined {
+    const fd = name === CONTROL_NAME ? undefined : this.#inherited.get(name);
+    if (fd === undefined) return undefined;
+    this.#inherited.delete(name);
+    this.#taken.add(name);
+    return fd;
   }
 
   /** Accepts on every listener that does not yet. */
@@ -83,12 +119,16 @@ export class Registry {
 
   /** The names that were handed down and are in use. */
   get inherited(): string[] {
-    return [...this.#listeners].filter(([, { inherited }]) => inherited).map(([name]) => name);
+    const claimed = [...this.#listeners].filter(([, { inherited }]) => inherited).map(([name]) => name);
+    return [...claimed, ...this.#taken];
   }
 
   /** The names that this process has opened itself. */
   get bound(): string[] {
-    return [...this.#listeners].filter(([, { inherited }]) => !inherited).map(([name]) => name);
+    const bound = [...this.#listeners].filter(([, { inherited, service }]) => {
+      return !inherited && !(service instanceof KeptService);
+    });
+    return bound.map(([name]) => name);
   }
 
   /** Connections that were accepted so far. */
@@ -99,6 +139,7 @@ export class Registry {
   /** From here this process owns the names: files are ours to remove. */
   own(): void {
     for (const listener of this.#listeners.values()) {
+      if (listener.service instanceof KeptService) continue; // its maker's
       const { local } = listener.fd.describe();
       if (local instanceof UnixAddress) listener.name ??= holdName(local);
     }
@@ -114,9 +155,17 @@ export class Registry {
     }
   }
 
-  /** Undoes pause(). */
-  resume(): void {
-    for (const { service, fd } of this.#listeners.values()) service.resume(fd);
+  /** Undoes pause(). @returns false if some have no descriptor to do it with: try again */
+  resume(): boolean {
+    let complete = true;
+    for (const { service, fd } of this.#listeners.values()) {
+      try {
+        service.resume(fd);
+      } catch {
+        complete = false; // the others shall accept
+      }
+    }
+    return complete;
   }
 
   /** What nobody has claimed is closed: nobody would accept on it. */
@@ -125,10 +174,11 @@ export class Registry {
     this.#inherited.clear();
   }
 
-  /** What a successor is told; `control` is its listener. */
-  manifest(control: Fd): ManifestEntry[] {
+  /** What a successor is told; `control` is its listener. Version 1 knows listening streams only. */
+  manifest(control: Fd, version: number): ManifestEntry[] {
     const entries = [...this.#listeners].map(([name, { fd }]) => manifestEntry(name, fd.describe()));
-    return [manifestEntry(CONTROL_NAME, describeFd(control.fd)), ...entries];
+    const known = entries.filter(({ type, listening }) => version > 1 || (type === 'stream' && listening));
+    return [manifestEntry(CONTROL_NAME, describeFd(control.fd)), ...known];
   }
 
   /** The descriptor of a name, lent. */
@@ -163,21 +213,14 @@ export class Registry {
 
   status(): ListenerStatus[] {
     return [...this.#listeners].map(([name, { fd, inherited, service }]) => {
-      const local = fd.fd === -1 ? undefined : fd.describe().local;
-      const address = local === undefined ? '(closed)' : printEndpoint(local);
+      const address = fd.fd === -1 ? '(closed)' : addressOf(fd.describe());
       return { name, address, inherited, connections: service.open };
     });
   }
 
-  #requireFree(name: string, server: net.Server): void {
+  #requireFree(name: string): void {
     if (!LISTENER_NAME.test(name)) {
       throw outOfRange('name', '1 to 64 letters, digits, and any of . _ : / -', name);
-    }
-    if ([...this.#listeners.values()].some(({ service }) => service.server === server)) {
-      throw new FdpassError(
-        'ERR_HANDOFF_SERVER_TAKEN',
-        `the server of ${name} has a listener already; one server, one name`,
-      );
     }
     if (this.#listeners.has(name)) {
       throw new FdpassError(
@@ -192,12 +235,30 @@ export class Registry {
       );
     }
   }
+
+  #requireUnused(name: string, user: object | undefined): void {
+    if (user === undefined || ![...this.#listeners.values()].some(({ service }) => service.user === user))
+      return;
+    throw new FdpassError(
+      'ERR_HANDOFF_SERVER_TAKEN',
+      `the server of ${name} has a listener already; one server, one name`,
+    );
+  }
 }
 
 function manifestEntry(name: string, info: FdInfo): ManifestEntry {
-  const { family, type, local } = info;
-  if (family === undefined || type === undefined || local === undefined) {
-    throw protocolError(`listener ${name} is no socket any more`);
-  }
-  return { name, family, type, address: printEndpoint(local) };
+  const { kind, family = '', type = '', listening = false, local, inode } = info;
+  const address = local === undefined ? '' : printEndpoint(local);
+  // An address tells a socket; anything else is told by its inode.
+  return { name, family, type, address, kind, listening, ...(address === '' ? { inode: `${inode}` } : {}) };
+}
+
+function fits(said: ManifestEntry, seen: ManifestEntry): boolean {
+  const fields = ['family', 'type', 'address', 'kind', 'listening', 'inode'] as const;
+  return fields.every((field) => said[field] === seen[field]);
+}
+
+/** For an operator. */
+function addressOf(info: FdInfo): string {
+  return info.local === undefined ? explain(info) : printEndpoint(info.local);
 }

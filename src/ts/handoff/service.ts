@@ -8,6 +8,8 @@ import { Gate } from './gate';
 export type SetLimit = (cut: () => void) => () => void;
 
 export interface Service {
+  /** The program's own object for it. */
+  readonly user: object;
   /** Takes work from the descriptor, which is lent. */
   start(fd: Fd): Promise<void>;
   /** Takes no new work, so that resume() can undo it. */
@@ -25,13 +27,13 @@ export interface Service {
 
 /** A server of net, tls, http, https or http2 on a stream listener. */
 export class ServerService implements Service {
-  readonly server: net.Server;
+  readonly user: net.Server;
   readonly #backlog: number;
   readonly #gate: Gate;
   readonly #connections: Connections;
 
   constructor(server: net.Server, backlog: number) {
-    this.server = server;
+    this.user = server;
     this.#backlog = backlog;
     this.#gate = new Gate(server);
     this.#connections = new Connections(server);

@@ -1,5 +1,6 @@
 // upgrade(): starts a successor and sees it through, or ends it and says why it did not take over.
 import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError, onCancel } from '../base/abort';
 import { FdpassError, hasCode, invalidArgType } from '../base/errors';
 import { validateObject } from '../base/validate';
@@ -43,16 +44,34 @@ export class UpgradeError extends FdpassError {
   }
 }
 
+/** What becomes of the transaction that was reserved for an upgrade(). */
+export class Fate {
+  /** Resolves when the successor has called ready(). */
+  readonly booted: Promise<void>;
+  readonly outcome: Promise<Receipt>;
+  ready: () => void = () => {};
+  resolve: (receipt: Receipt) => void = () => {};
+  reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.booted = new Promise((resolve) => {
+      this.ready = resolve;
+    });
+    this.outcome = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.outcome.catch(() => {}); // upgrade() may have stopped waiting for it
+  }
+}
+
 export interface UpgradeContext {
   seam: ProcessSeam;
   /** `warm` from the start of the process to its ready(). */
   timeouts: HandoffTimeouts;
-  /** Resolves when the successor has called ready(). */
-  booted: Promise<void>;
+  fate: Fate;
   /** Keeps the lease for the successor. The result calls it off. */
   reserve(txn: string, pid: number): (reason: string) => CalledOff;
-  /** Settles with the fate of the transaction that was reserved. */
-  outcome: Promise<Receipt>;
 }
 
 /** How long a successor whose connection has ended may take to die by itself, so that its exit code can be told. */
@@ -88,9 +107,11 @@ async function settled(
   try {
     return await firstOf(child, options, context);
   } catch (error) {
+    // As with a deadline: what the successor has said in time is read first, and may have settled it.
+    await nextTurn();
     const called = callOff((error as Error).message);
     if (called === 'called off') throw error;
-    return await context.outcome; // too late to call it off, and it serves; or rolled back, which says so
+    return await context.fate.outcome; // too late to call it off, and it serves; or rolled back, which says so
   }
 }
 
@@ -106,18 +127,18 @@ function validateUpgradeOptions({ command, args, env, signal }: UpgradeOptions):
 /** The receipt, or the first thing that makes it impossible. */
 function firstOf(child: SpawnedProcess, options: UpgradeOptions, context: UpgradeContext): Promise<Receipt> {
   return new Promise((resolve, reject) => {
-    const { seam, timeouts, booted, outcome } = context;
+    const { seam, timeouts, fate } = context;
     const { warm } = timeouts;
     const stopSignal = onCancel({ signal: options.signal }, 'upgrade()', reject);
     const stopTimer = seam.setTimer(warm, () => {
       reject(new FdpassError('ERR_HANDOFF_TIMEOUT', `the successor was not ready within ${warm} ms`));
     });
-    void booted.then(stopTimer);
+    void fate.booted.then(stopTimer);
     const settle = (): void => {
       stopSignal();
       stopTimer();
     };
-    outcome.then(resolve, reject).finally(settle);
+    fate.outcome.then(resolve, reject).finally(settle);
     child.exited
       .then(() => reject(new FdpassError('ERR_HANDOFF_ABORTED', 'the successor has ended')))
       .finally(settle);
