@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Children } from './children';
 import { LoadProcess, type LoadReport } from './load-process';
 import type { DemoOptions } from './options';
-import type { CrashOutcome, Restart } from './outcome';
+import type { BreakOutcome, Defect, Restart } from './outcome';
 import type { Say } from './progress';
 import { kNearSwitchMs } from './stats';
 
@@ -14,6 +14,8 @@ const kBetweenRestartsMs = 400;
 const kDrainMs = 10_000;
 /** From the end of a process to the arrival of what it printed. */
 const kLastLineMs = 1000;
+
+const kDefects: readonly Defect[] = ['while it boots', 'on probation'];
 
 export interface Started {
   readonly generation: number;
@@ -27,8 +29,8 @@ export interface Subject {
   start(): Promise<Started>;
   /** Replaces the newest process; `index` counts from 0. */
   restart(index: number): Promise<Restart>;
-  /** Lets a successor crash while it boots. Absent where there is no such thing as going back. */
-  crash?(): Promise<CrashOutcome>;
+  /** Lets a successor break. Absent where there is no such thing as going back. */
+  breakSuccessor?(defect: Defect): Promise<BreakOutcome>;
 }
 
 export interface RunResult {
@@ -36,7 +38,7 @@ export interface RunResult {
   readonly load: LoadReport;
   readonly wanted: number;
   readonly restarts: readonly Restart[];
-  readonly crash: CrashOutcome | null;
+  readonly breaks: readonly BreakOutcome[];
   /** Why the run ended early; null if it did not. */
   readonly stoppedBy: string | null;
   readonly generations: readonly number[];
@@ -86,18 +88,20 @@ async function replaceAll(
   subject: Subject,
   first: Started,
   { options, children, say, signal }: Setting,
-): Promise<Pick<RunResult, 'restarts' | 'crash' | 'stoppedBy'>> {
+): Promise<Pick<RunResult, 'restarts' | 'breaks' | 'stoppedBy'>> {
   const restarts: Restart[] = [];
-  const crashBefore = Math.floor(options.restarts / 2);
-  let crash: CrashOutcome | null = null;
+  const breakBefore = Math.floor(options.restarts / 2);
+  const breaks: BreakOutcome[] = [];
   let stoppedBy: string | null = null;
   say.event('warms up', first);
   await sleep(kNearSwitchMs + kSteadyMs, undefined, { signal });
   try {
     for (let index = 0; index < options.restarts; index++) {
-      if (index === crashBefore && subject.crash) {
-        crash = await subject.crash();
-        say.crash(crash, restarts.at(-1) ?? first);
+      for (const defect of index === breakBefore ? kDefects : []) {
+        const outcome = await subject.breakSuccessor?.(defect);
+        if (outcome === undefined) continue;
+        breaks.push(outcome);
+        say.broken(outcome, restarts.at(-1) ?? first);
         await sleep(kBetweenRestartsMs, undefined, { signal });
       }
       const restart = await subject.restart(index);
@@ -112,7 +116,7 @@ async function replaceAll(
     say.quote([stoppedBy, ...children.otherLines()]);
   }
   await sleep(kNearSwitchMs + kSteadyMs - kBetweenRestartsMs, undefined, { signal });
-  return { restarts, crash, stoppedBy };
+  return { restarts, breaks, stoppedBy };
 }
 
 /** The last process was ended only now and may take its time; the others are long gone, their lines were read. */

@@ -21,6 +21,8 @@ export type ServerEvent =
       readonly code?: string;
       readonly message: string;
       readonly stderr?: string;
+      /** Of the handoff, then. */
+      readonly state: string;
     }
   | { readonly event: 'exit'; readonly generation: number; readonly pid: number; readonly code: number }
   /** Not printed by a server: its parent, the demo, saw it end. */

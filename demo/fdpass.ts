@@ -1,8 +1,8 @@
-/** Owns the run with fdpass: starts demo/server.ts, has it replaced in two ways, lets a successor crash. */
+/** Owns the run with fdpass: starts demo/server.ts, has it replaced in two ways, lets two successors break. */
 import * as path from 'node:path';
 import type { Setting, Started, Subject } from './course';
 import type { NamedEvent, Receipt, ServerEvent } from './events';
-import type { CrashOutcome, Restart } from './outcome';
+import type { BreakOutcome, Defect, Restart } from './outcome';
 
 const kServer = path.join(__dirname, 'server.js');
 /** A replacement takes a fifth of a second; whatever takes this long is stuck. */
@@ -40,33 +40,35 @@ export class FdpassSubject implements Subject {
     const spawned = bySelf ? undefined : children.spawn(kServer, [], this.#env).pid;
     if (bySelf) children.signal(old.pid, 'SIGUSR2');
 
-    const { receipt, switchedAtMs } = await this.#await(
-      `the receipt of process ${old.pid}`,
+    const receipt = await this.#await(`the receipt of process ${old.pid}`, since, (event) => {
+      if (event.event === 'superseded' && event.receipt.predecessor.pid === old.pid) return event.receipt;
+      throwIfFailed(event, { old: old.pid, spawned });
+      return undefined;
+    });
+    // It said so as soon as it was alone; the receipt came when its probation was over.
+    const { ready, switchedAtMs } = await this.#await(
+      `process ${receipt.pid} to be ready`,
       since,
-      (event, atMs) => {
-        if (event.event === 'superseded' && event.receipt.predecessor.pid === old.pid) {
-          return { receipt: event.receipt, switchedAtMs: atMs };
-        }
-        throwIfFailed(event, { old: old.pid, spawned });
-        return undefined;
-      },
+      (event, atMs) =>
+        event.event === 'ready' && event.pid === receipt.pid
+          ? { ready: event, switchedAtMs: atMs }
+          : undefined,
     );
-    this.#current = await this.#await(`process ${receipt.pid} to be ready`, since, (event) =>
-      event.event === 'ready' && event.pid === receipt.pid ? event : undefined,
-    );
+    this.#current = ready;
     return restartOf(receipt, { how: bySelf ? 'upgrade()' : 'unrelated process', switchedAtMs });
   }
 
-  async crash(): Promise<CrashOutcome> {
+  async breakSuccessor(defect: Defect): Promise<BreakOutcome> {
     const { children } = this.#setting;
     const { pid, generation } = this.#current;
     const since = children.events.end;
-    children.signal(pid, 'SIGHUP');
-    const failure = await this.#await('the crash of the successor', since, (event) =>
+    children.signal(pid, defect === 'while it boots' ? 'SIGHUP' : 'SIGWINCH');
+    const failure = await this.#await(`the end of the successor that breaks ${defect}`, since, (event) =>
       event.event === 'upgrade-failed' && event.pid === pid ? event : undefined,
     );
     return {
-      servedOn: children.isAlive(pid),
+      defect,
+      servedOn: children.isAlive(pid) && failure.state === 'serving',
       generation,
       code: failure.code ?? 'no code',
       // The message carries the stderr too, for a log that has nothing else.

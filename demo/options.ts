@@ -30,8 +30,9 @@ export const kHelp = `Restart a live HTTP server again and again under load, and
 
 What happens: demo/server.ts starts and demo/load.ts sends requests, without a single retry. Then the server is
 replaced N times, alternately by the server itself (SIGUSR2: handoff.upgrade()) and by just starting another
-"node server.js" that no server knows of. Once, in the middle, the successor crashes while it boots: the old one has to
-serve on. At the end every old process has to be gone, and every generation must have answered requests.
+"node server.js" that no server knows of. Each new one is on probation for 0.2 s (the package's default is 10 s) before the
+old one goes. In the middle a successor crashes while it boots: the old one has to serve on; and one fails its health
+check when it serves already: the old one has to take over again. At the end every old process has to be gone, and every generation must have answered requests.
 
 Figures: "near a switch" is every request under way within one second before or after one; "start to ready" is the
 boot of the new process, during which the old one serves; "ready to old stopped" is the switch itself.

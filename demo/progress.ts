@@ -1,7 +1,7 @@
 /** Owns the progress lines: time, what happened, generation, pid, requests per second, failed so far. */
 import { monotonicMs } from './clock';
 import type { LoadProcess } from './load-process';
-import type { CrashOutcome, Restart } from './outcome';
+import type { BreakOutcome, Restart } from './outcome';
 import { milliseconds } from './table';
 
 export interface Who {
@@ -41,13 +41,11 @@ export class Say {
     );
   }
 
-  crash(crash: CrashOutcome, who: Who): void {
-    this.event(
-      crash.servedOn ? 'successor crashed; the old one serves on' : 'successor crashed; OLD ONE GONE',
-      who,
-    );
-    this.#write(`${' '.repeat(11)}${crash.code}: ${crash.message}`);
-    this.quote(crash.stderr.trimEnd().split('\n'));
+  broken({ defect, servedOn, code, message, stderr }: BreakOutcome, who: Who): void {
+    const serves = defect === 'while it boots' ? 'the old one serves on' : 'the old one serves again';
+    this.event(`broken ${defect}; ${servedOn ? serves : 'NOBODY SERVES'}`, who);
+    this.#write(`${' '.repeat(11)}${code}: ${message}`);
+    if (stderr !== '') this.quote(stderr.trimEnd().split('\n'));
   }
 
   quote(lines: readonly string[]): void {

@@ -3,18 +3,21 @@ import { createHash } from 'node:crypto';
 import * as http from 'node:http';
 import { createHandoff } from 'fdpass';
 
-const { DEMO_ADDRESS, DEMO_CRASH } = process.env;
+const { DEMO_ADDRESS, DEMO_CRASH, DEMO_PROBATION_MS } = process.env;
+/** Short, so that the demo does not take long. The package's own default is 10 seconds. */
+const kProbationMs = Number(DEMO_PROBATION_MS ?? 200);
 
 async function main(): Promise<void> {
   const handoff = await createHandoff({
     name: 'fdpass-demo',
     ...(DEMO_ADDRESS === undefined ? {} : { address: DEMO_ADDRESS }),
     timeouts: { drain: 5000 },
+    probation: { ms: kProbationMs, interval: 50, health: () => DEMO_CRASH !== 'on probation' },
   });
   const { generation } = handoff;
   const { pid } = process;
-  if (DEMO_CRASH !== undefined)
-    throw new Error(`DEMO_CRASH is set: generation ${generation} breaks while it boots`);
+  if (DEMO_CRASH === 'while it boots')
+    throw new Error(`DEMO_CRASH is set: generation ${generation} breaks ${DEMO_CRASH}`);
 
   const server = http.createServer((request, response) => {
     response.setHeader('x-generation', generation);
@@ -28,13 +31,15 @@ async function main(): Promise<void> {
   say({ event: 'ready', generation, pid, port: portOf(server) });
   handoff.on('superseded', (receipt) => say({ event: 'superseded', receipt }));
   process.on('SIGUSR2', () => upgrade({}));
-  process.on('SIGHUP', () => upgrade({ env: { DEMO_CRASH: '1' } }));
+  process.on('SIGHUP', () => upgrade({ env: { DEMO_CRASH: 'while it boots' } }));
+  process.on('SIGWINCH', () => upgrade({ env: { DEMO_CRASH: 'on probation' } }));
   process.on('SIGTERM', () => void handoff.close());
   process.on('exit', (code) => say({ event: 'exit', generation, pid, code }));
 
   function upgrade(options: { env?: Record<string, string> }): void {
     handoff.upgrade(options).catch((error) => {
-      say({ event: 'upgrade-failed', pid, code: error.code, message: error.message, stderr: error.stderr });
+      const { code, message, stderr } = error;
+      say({ event: 'upgrade-failed', pid, code, message, stderr, state: handoff.state });
     });
   }
 }

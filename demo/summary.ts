@@ -1,5 +1,6 @@
 /** Owns how runs are summed up: the same rows for the table and for --json. */
 import type { RunResult } from './course';
+import type { Defect } from './outcome';
 import { distribution } from './stats';
 import { count, milliseconds, renderTable } from './table';
 
@@ -31,7 +32,8 @@ const kRows: readonly Row[] = [
     'processes that drained and exited with 0',
     ({ exits }) => `${exits.filter(({ code }) => code === 0).length} of ${exits.length}`,
   ],
-  ['after a successor crashed while booting', ({ crash }) => crashCell(crash)],
+  ['after a successor broke while it booted', (run) => breakCell(run, 'while it boots')],
+  ['after a successor broke on probation', (run) => breakCell(run, 'on probation')],
 ];
 
 export function summaryTable(runs: readonly RunResult[]): string {
@@ -71,7 +73,9 @@ function answered(load: RunResult['load'], generations: readonly number[]): numb
   return generations.filter((generation) => load.perGeneration[generation]).length;
 }
 
-function crashCell(crash: RunResult['crash']): string {
-  if (crash === null) return '-';
-  return crash.servedOn ? 'old one served on' : 'NOBODY SERVED';
+function breakCell({ breaks }: RunResult, defect: Defect): string {
+  const outcome = breaks.find((one) => one.defect === defect);
+  if (outcome === undefined) return '-';
+  if (!outcome.servedOn) return 'NOBODY SERVED';
+  return defect === 'while it boots' ? 'old one served on' : 'old one served again';
 }

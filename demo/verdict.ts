@@ -7,7 +7,7 @@ export interface Fault {
 }
 
 export function judge(run: RunResult): Fault[] {
-  return [...judgeRequests(run), ...judgeRestarts(run), ...judgeCrash(run), ...judgeExits(run)];
+  return [...judgeRequests(run), ...judgeRestarts(run), ...judgeBreaks(run), ...judgeExits(run)];
 }
 
 function judgeRequests({ load, generations }: RunResult): Fault[] {
@@ -40,20 +40,22 @@ function judgeRestarts({ stoppedBy, restarts, wanted }: RunResult): Fault[] {
   ];
 }
 
-function judgeCrash({ crash, stoppedBy }: RunResult): Fault[] {
+function judgeBreaks({ breaks, stoppedBy }: RunResult): Fault[] {
   // A run that stopped before the middle never came to it, and has its fault already.
-  if (crash === null && stoppedBy !== null) return [];
-  const faults: Fault[] = [];
-  if (!crash?.servedOn) {
+  if (breaks.length < 2 && stoppedBy !== null) return [];
+  const faults = breaks
+    .filter(({ servedOn }) => !servedOn)
+    .map(({ defect }) => ({
+      what: `the old server did not outlive a successor that broke ${defect}`,
+      lookAt: 'the two machines of the protocol, and what each does on EOF and NAK',
+    }));
+  for (const { defect, code, stderr } of breaks) {
+    const fits =
+      defect === 'while it boots' ? stderr.includes('DEMO_CRASH') : code === 'ERR_HANDOFF_ROLLED_BACK';
+    if (fits) continue;
     faults.push({
-      what: 'the old server did not outlive a crashing successor',
-      lookAt: 'upgrade() and what it does on EOF',
-    });
-  }
-  if (crash && !crash.stderr.includes('DEMO_CRASH')) {
-    faults.push({
-      what: `the error of the crash (${crash.code}) does not carry the stderr of the successor`,
-      lookAt: 'how upgrade() keeps the tail of stderr',
+      what: `the error of the successor that broke ${defect} (${code}) does not say so`,
+      lookAt: 'upgrade(): how it keeps the tail of stderr, and which code it gives',
     });
   }
   return faults;

@@ -19,16 +19,18 @@ export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
 export { HandoffBusyError } from './handoff/busy';
+export type { UdpOptions } from './handoff/datagram-place';
 export type { ListenerOptions } from './handoff/endpoint';
 export {
   createHandoff,
   Handoff,
   type HandoffEvents,
-  type HandoffOptions,
   type HandoffState,
   type HandoffStatus,
 } from './handoff/handoff';
-export type { Receipt } from './handoff/receipt';
+export type { HandoffOptions } from './handoff/options';
+export type { ProbationOptions } from './handoff/probation';
+export type { DrainReceipt, Receipt, StateTimes } from './handoff/receipt';
 export type { ListenerStatus } from './handoff/registry';
 export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';

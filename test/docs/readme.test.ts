@@ -61,7 +61,7 @@ async function servingPid(port: number): Promise<{ generation: number; pid: numb
 test('the server of the README is replaced by being started once more', async () => {
   const file = program(
     0,
-    [/'shop'/, "'shop', address: process.env.ADDRESS"],
+    [/'shop'/, "'shop', address: process.env.ADDRESS, probation: { ms: 100 }"],
     [/require\('fdpass'\)/, "require('./fdpass')"],
   );
   const port = await freePort();

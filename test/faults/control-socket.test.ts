@@ -65,7 +65,7 @@ for (const [what, attack] of Object.entries(attacks)) {
     const stage = await Stage.open(t);
     const holder = await stage.start();
     const descriptors = await holder.call<number>('descriptors');
-    for (const state of ['hello', 'offer', 'fds', 'warm', 'commit'] as const) {
+    for (const state of ['hello', 'offer', 'fds', 'warm', 'ping', 'commit'] as const) {
       const peer = new RawPeer(stage.control);
       if (state !== 'hello') await peer.advance(state);
       await attack(peer);
@@ -87,7 +87,7 @@ test('peers that go away in the middle, in any state, free the lease and leak no
   const stage = await Stage.open(t);
   const holder = await stage.start();
   const descriptors = await holder.call<number>('descriptors');
-  const states = ['offer', 'fds', 'warm', 'commit'] as const;
+  const states = ['offer', 'fds', 'warm', 'ping', 'commit'] as const;
   for (const [i, state] of states.entries()) {
     const peer = new RawPeer(stage.control);
     await peer.advance(state);
@@ -102,6 +102,7 @@ for (const [state, timeouts] of [
   ['offer', { fds: 150 }],
   ['fds', { fds: 150 }],
   ['warm', { warm: 150 }],
+  ['ping', { ping: 150 }],
   ['commit', { commit: 150 }],
 ] as const) {
   test(`a peer that falls silent in state ${state} is sent away after its deadline`, async (t) => {
@@ -128,7 +129,7 @@ test('a successor from the future is refused with our range of versions', async 
   await peer.send('HELLO', { versions: [7, 9], uptimeMs: 1 });
   const heard = await peer.hear();
   assert.equal(heard?.type, 'REFUSED');
-  assert.deepEqual(heard.payload['versions'], [1, 1]);
+  assert.deepEqual(heard.payload['versions'], [1, 2]);
   assert.equal(await peer.hear(), null);
   await peer.close();
   assert.equal(await answerOf(holder), holder.pid);
@@ -141,7 +142,7 @@ test('fields that we do not know are ignored', async (t) => {
   await peer.send('HELLO', { versions: [1, 3], uptimeMs: 1, colour: 'green' });
   const heard = await peer.hear();
   assert.equal(heard?.type, 'OFFER');
-  assert.equal(heard.payload['version'], 1);
+  assert.equal(heard.payload['version'], 2);
   await peer.close();
 });
 
@@ -256,7 +257,7 @@ test('a stranger cannot connect to the control socket', rootOnly, async (t) => {
   assert.equal(await answerOf(first), first.pid);
 });
 
-test('a stranger who gets at the control socket is turned away, and gives up', rootOnly, async (t) => {
+test('a stranger who gets at the control socket is turned away and told why', rootOnly, async (t) => {
   const stage = await Stage.open(t, { timeouts: { hello: 500 } });
   chmodSync(stage.directory, 0o777);
   const first = await stage.start();
@@ -265,7 +266,9 @@ test('a stranger who gets at the control socket is turned away, and gives up', r
   const stranger = await stage.enter({}, { uid: NOBODY });
   const { error } = (await first.event('aborted')) as unknown as { error: Failure };
   assert.equal(error.code, 'ERR_HANDOFF_UNTRUSTED_PEER');
-  assert.equal((await failureOf(stranger)).code, 'ERR_HANDOFF_TIMEOUT');
+  const refusal = await failureOf(stranger);
+  assert.equal(refusal.code, 'ERR_HANDOFF_REFUSED');
+  assert.match(refusal.message, /uid 65534/);
   assert.equal(await stranger.exit(), 1);
   assert.equal(await answerOf(first), first.pid);
 });

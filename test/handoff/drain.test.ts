@@ -87,7 +87,9 @@ test('what ends by itself while the old process drains is counted apart from wha
   await ask(polite);
   await left;
   const bye = await peer.hear();
-  assert.deepEqual(bye, { type: 'BYE', payload: { closed: 1, forced: 1 } });
+  const { ms, ...counts } = (bye?.payload ?? {}) as Record<string, number>;
+  assert.deepEqual(counts, { closed: 1, forced: 1 });
+  assert.ok((ms as number) >= 500);
   await peer.close();
   silent.destroy();
   assert.equal(await first.exit(), 0);
@@ -129,7 +131,7 @@ test('while an old process drains two more upgrades work, and it meddles with ne
   assert.equal(await third.exit(), 0);
   for (let i = 0; i < 10; i++) {
     const peer = new RawPeer(stage.control);
-    await peer.send('HELLO', { versions: [1, 1], uptimeMs: 1 });
+    await peer.send('HELLO', { versions: [1, 2], uptimeMs: 1 });
     assert.equal(
       (await peer.hear())?.payload['pid'],
       fourth.pid,

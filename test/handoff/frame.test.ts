@@ -25,6 +25,11 @@ const TYPES: FrameType[] = [
   'DRAIN',
   'BYE',
   'NAK',
+  'PING',
+  'PONG',
+  'PROBATION',
+  'FINAL',
+  'HURRY',
 ];
 const HEADER_BYTES = 32;
 const TXN = '00112233445566778899aabbccddeeff';
@@ -73,6 +78,7 @@ const garbage: [name: string, bytes: Buffer][] = [
   ['a message shorter than the header', encodeFrame(frame()).subarray(0, HEADER_BYTES - 1)],
   ['a wrong magic', changed((bytes) => bytes.writeUInt8(0, 0))],
   ['another layout', changed((bytes) => bytes.writeUInt8(2, 4))],
+  ['bytes that have to be zero', changed((bytes) => bytes.writeUInt16BE(1, 6))],
   ['type 0', changed((bytes) => bytes.writeUInt8(0, 5))],
   ['an unknown type', changed((bytes) => bytes.writeUInt8(TYPES.length + 1, 5))],
   ['a length beyond the message', changed((bytes) => bytes.writeUInt32BE(bytes.length, 28))],

@@ -26,10 +26,14 @@ function facts(over: { listeners?: ManifestEntry[]; busy?: Busy } = {}): HolderF
     timeouts: TIMEOUTS,
     listeners: () => over.listeners ?? LISTENERS,
     busy: () => over.busy,
+    receipt: () => ({ so: 'far' }),
   };
 }
 
-const hello = { versions: [1, 1], uptimeMs: 40 };
+const hello = { versions: [1, 2], uptimeMs: 40 };
+const WANTED = { probationMs: 50, intervalMs: 20 };
+const INHERITED = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
+const RECEIPT = { receipt: { so: 'far' } };
 
 /** Steps through frames from the start, and gives the last step. */
 function after(frames: [FrameType, Record<string, unknown>][], given = facts()) {
@@ -41,8 +45,24 @@ function after(frames: [FrameType, Record<string, unknown>][], given = facts()) 
 const toOffer: [FrameType, Record<string, unknown>][] = [['HELLO', hello]];
 const toFds: typeof toOffer = [...toOffer, ['WANT', {}]];
 const toWarm: typeof toOffer = [...toFds, ['ADOPTED', { count: LISTENERS.length }]];
-const toCommit: typeof toOffer = [...toWarm, ['READY', {}]];
-const toDraining: typeof toOffer = [...toCommit, ['ACCEPTING', {}]];
+const toPing: typeof toOffer = [...toWarm, ['READY', WANTED]];
+const toCommit: typeof toOffer = [...toPing, ['PONG', {}]];
+const toProbation: typeof toOffer = [...toCommit, ['ACCEPTING', INHERITED]];
+const withoutProbation: typeof toOffer = [
+  ...toWarm,
+  ['READY', { ...WANTED, probationMs: 0 }],
+  ['PONG', {}],
+  ['ACCEPTING', INHERITED],
+];
+const toDraining: typeof toOffer = [...withoutProbation, ['DRAIN', { accepted: 7 }]];
+
+/** The same with a successor of version 1. */
+const toCommit1: typeof toOffer = [
+  ['HELLO', { versions: [1, 1], uptimeMs: 40 }],
+  ['WANT', {}],
+  ['ADOPTED', { count: LISTENERS.length }],
+  ['READY', {}],
+];
 
 test('a holder waits for HELLO, with a deadline', () => {
   const step = after([]);
@@ -52,7 +72,7 @@ test('a holder waits for HELLO, with a deadline', () => {
 test('HELLO gets the lease and the offer', () => {
   assert.deepEqual(after(toOffer).commands, [
     { do: 'lease', txn: TXN, hello },
-    { do: 'send', type: 'OFFER', payload: { version: 1, pid: 100, generation: 3, listeners: LISTENERS } },
+    { do: 'send', type: 'OFFER', payload: { version: 2, pid: 100, generation: 3, listeners: LISTENERS } },
     { do: 'deadline', ms: TIMEOUTS.fds },
   ]);
 });
@@ -64,30 +84,152 @@ test('WANT gets the descriptors, ADOPTED starts the time to boot', () => {
     { do: 'deadline', ms: TIMEOUTS.fds },
   ]);
   assert.deepEqual(after(toWarm), {
-    state: { name: 'warm' },
+    state: { name: 'warm', version: 2 },
     commands: [{ do: 'deadline', ms: TIMEOUTS.warm }],
   });
 });
 
-test('READY gets COMMIT while the holder accepts on; only ACCEPTING makes it stop', () => {
-  assert.deepEqual(after(toCommit).commands, [
+test('READY gets PING, PONG gets COMMIT, and the holder accepts on until ACCEPTING', () => {
+  assert.deepEqual(after(toPing).commands, [
     { do: 'ready' },
+    { do: 'send', type: 'PING', payload: {} },
+    { do: 'deadline', ms: TIMEOUTS.ping },
+  ]);
+  assert.deepEqual(after(toCommit).commands, [
     { do: 'send', type: 'COMMIT', payload: {} },
+    { do: 'deadline', ms: TIMEOUTS.commit },
+  ]);
+  assert.deepEqual(after(toProbation).commands, [
+    { do: 'pause', accepting: INHERITED },
+    { do: 'send', type: 'PROBATION', payload: { ms: 50 } },
+    { do: 'deadline', ms: 20 },
+  ]);
+});
+
+const timeout: HolderEvent = { type: 'timeout' };
+const pong = frameEvent('PONG');
+
+test('a probation lasts as long as was asked for, has a PING in every interval, and ends with an answer', () => {
+  let step = after(toProbation);
+  const waits = [lastDeadline(step.commands)];
+  while (step.state.name === 'probation') {
+    step = stepHolder(step.state, timeout, facts());
+    assert.deepEqual(step.commands, [
+      { do: 'send', type: 'PING', payload: {} },
+      { do: 'deadline', ms: TIMEOUTS.ping },
+    ]);
+    step = stepHolder(step.state, pong, facts());
+    if (step.state.name === 'probation') waits.push(lastDeadline(step.commands));
+  }
+  assert.deepEqual(waits, [20, 20, 10], 'milliseconds between the answers');
+  assert.deepEqual(step, {
+    state: { name: 'final' },
+    commands: [
+      { do: 'send', type: 'FINAL', payload: RECEIPT },
+      { do: 'deadline', ms: TIMEOUTS.commit },
+    ],
+  });
+});
+
+test('without a probation FINAL follows at once, and DRAIN makes the holder drain', () => {
+  assert.deepEqual(after(withoutProbation).commands, [
+    { do: 'pause', accepting: INHERITED },
+    { do: 'send', type: 'FINAL', payload: RECEIPT },
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
   assert.deepEqual(after(toDraining).commands, [
     { do: 'deadline', ms: undefined },
-    { do: 'stopAccepting' },
-    { do: 'send', type: 'DRAIN', payload: {} },
-    { do: 'supersede' },
+    { do: 'supersede', accepted: 7 },
   ]);
+});
+
+test('a successor of version 1 is neither pinged nor put on probation', () => {
+  assert.deepEqual(after(toCommit1).commands, [
+    { do: 'ready' },
+    { do: 'send', type: 'COMMIT', payload: {} },
+    { do: 'deadline', ms: TIMEOUTS.commit },
+  ]);
+  assert.deepEqual(after([...toCommit1, ['ACCEPTING', {}]]), {
+    state: { name: 'draining' },
+    commands: [
+      { do: 'deadline', ms: undefined },
+      { do: 'pause', accepting: { inherited: undefined, bound: [], rssBytes: undefined } },
+      { do: 'send', type: 'DRAIN', payload: {} },
+      { do: 'supersede', accepted: undefined },
+    ],
+  });
+});
+
+const probation = after(toProbation).state;
+const probing = stepHolder(probation, timeout, facts()).state;
+const final = after(withoutProbation).state;
+const nakEvent = frameEvent('NAK', { reason: 'too many errors' });
+
+const relapses: [what: string, state: HolderState, event: HolderEvent, code: string, reason: RegExp][] = [
+  ['dies', probation, { type: 'end' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['gives up', probation, nakEvent, 'ERR_HANDOFF_ABORTED', /too many errors/],
+  ['gives up without a reason', probation, frameEvent('NAK'), 'ERR_HANDOFF_ABORTED', /no reason/],
+  ['does not answer', probing, timeout, 'ERR_HANDOFF_TIMEOUT', /does not answer/],
+  ['talks garbage', probation, { type: 'garbage', reason: 'noise' }, 'ERR_HANDOFF_PROTOCOL', /noise/],
+  ['answers before it is asked', probation, pong, 'ERR_HANDOFF_PROTOCOL', /PONG/],
+  ['says what does not belong here', probing, frameEvent('READY'), 'ERR_HANDOFF_PROTOCOL', /READY/],
+  ['is called off', probing, { type: 'abort', reason: 'changed our mind' }, 'ERR_HANDOFF_ABORTED', /mind/],
+  ['dies before it owns anything', final, { type: 'end' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['gives up before it owns anything', final, nakEvent, 'ERR_HANDOFF_ABORTED', /too many errors/],
+];
+for (const [what, state, event, code, reason] of relapses) {
+  test(`a successor that ${what} makes the holder accept first, and then say so`, () => {
+    const { state: next, commands } = stepHolder(state, event, facts());
+    assert.equal(next.name, 'ended');
+    assert.deepEqual(
+      commands.map((command) => command.do),
+      ['resume', 'deadline', 'send', 'fail', 'close'],
+    );
+    const failure = failureOf(commands);
+    assert.deepEqual([failure?.code, failure?.rolledBack], [code, true]);
+    assert.match(failure?.reason ?? '', reason);
+  });
+}
+
+test('once FINAL is sent, silence, garbage and an abort do not bring the holder back: the successor may own it all', () => {
+  for (const event of [timeout, { type: 'garbage', reason: 'noise' } as const, frameEvent('READY')]) {
+    assert.deepEqual(stepHolder(final, event, facts()).state, { name: 'draining' }, event.type);
+  }
+  for (const event of [{ type: 'abort', reason: 'no' } as const, { type: 'settle' } as const, pong]) {
+    assert.deepEqual(stepHolder(final, event, facts()), { state: final, commands: [] }, event.type);
+  }
+});
+
+test('a holder that leaves ends the probation early, also with a PING unanswered', () => {
+  for (const state of [probation, probing]) {
+    const step = stepHolder(state, { type: 'settle' }, facts());
+    assert.equal(step.state.name, 'final');
+    assert.deepEqual(stepHolder(step.state, pong, facts()).commands, []);
+  }
+});
+
+test('a successor that took everything over while the holder was stopped is believed', () => {
+  for (const state of [probation, probing]) {
+    const step = stepHolder(state, frameEvent('DRAIN'), facts());
+    assert.deepEqual(step.state, { name: 'draining' });
+    assert.deepEqual(step.commands, [
+      { do: 'deadline', ms: undefined },
+      { do: 'supersede', accepted: undefined },
+    ]);
+  }
+});
+
+test('a draining holder is told how many drain behind it', () => {
+  const { state } = after(toDraining);
+  const hurry = stepHolder(state, frameEvent('HURRY', { behind: 2 }), facts());
+  assert.deepEqual(hurry, { state, commands: [{ do: 'hurry', behind: 2 }] });
 });
 
 test('the end of the drain is told with its counts, and ends the transaction', () => {
   const { state } = after(toDraining);
-  assert.deepEqual(stepHolder(state, { type: 'drained', closed: 4, forced: 1 }, facts()), {
+  assert.deepEqual(stepHolder(state, { type: 'drained', bye: { closed: 4, forced: 1, ms: 30 } }, facts()), {
     state: { name: 'ended' },
-    commands: [{ do: 'send', type: 'BYE', payload: { closed: 4, forced: 1 } }, { do: 'close' }],
+    commands: [{ do: 'send', type: 'BYE', payload: { closed: 4, forced: 1, ms: 30 } }, { do: 'close' }],
   });
 });
 
@@ -112,7 +254,7 @@ test('an acknowledgement of the wrong number of descriptors ends the transaction
 });
 
 for (const versions of [
-  [2, 3],
+  [3, 4],
   [0, 0],
   [1, 0],
 ]) {
@@ -121,17 +263,24 @@ for (const versions of [
     assert.equal(state.name, 'ended');
     const refusal = commands.find((command) => command.do === 'send');
     assert.equal(refusal?.type, 'REFUSED');
-    assert.deepEqual(refusal.payload['versions'], [1, 1]);
+    assert.deepEqual(refusal.payload['versions'], [1, 2]);
     assert.equal(failureOf(commands)?.code, 'ERR_HANDOFF_VERSION');
     assert.ok(!commands.some((command) => command.do === 'lease'));
   });
 }
 
-test('a successor that speaks newer versions too is offered the common one', () => {
-  const { commands } = after([['HELLO', { versions: [1, 9], uptimeMs: 1 }]]);
-  const offer = commands.find((command) => command.do === 'send');
-  assert.equal(offer?.payload['version'], 1);
-});
+for (const [versions, common] of [
+  [[1, 9], 2],
+  [[2, 2], 2],
+  [[1, 1], 1],
+  [[0, 1], 1],
+] as const) {
+  test(`a successor that speaks ${versions.join('-')} is offered version ${common}`, () => {
+    const { commands } = after([['HELLO', { versions, uptimeMs: 1 }]]);
+    const offer = commands.find((command) => command.do === 'send');
+    assert.equal(offer?.payload['version'], common);
+  });
+}
 
 test('a second successor is told who is first, in which state and for how long', () => {
   const busy = { pid: 55, ageMs: 1234, state: 'warm' };
@@ -149,7 +298,10 @@ const states: Record<HolderState['name'], HolderState> = {
   offer: after(toOffer).state,
   fds: after(toFds).state,
   warm: after(toWarm).state,
+  ping: after(toPing).state,
   commit: after(toCommit).state,
+  probation,
+  final,
   draining: after(toDraining).state,
   ended: { name: 'ended' },
 };
@@ -160,7 +312,8 @@ const others: HolderEvent[] = [
   { type: 'end' },
   { type: 'timeout' },
   { type: 'abort', reason: 'changed our mind' },
-  { type: 'drained', closed: 1, forced: 0 },
+  { type: 'settle' },
+  { type: 'drained', bye: { closed: 1, forced: 0, ms: 2 } },
 ];
 const events: [string, HolderEvent][] = [
   ...others.map((event): [string, HolderEvent] => [event.type, event]),
@@ -173,16 +326,20 @@ const progress = new Set([
   'offer+start',
   'fds+start',
   'warm+start',
+  'ping+start',
   'commit+start',
-  ...['hello', 'offer', 'fds', 'warm', 'commit'].map((state) => `${state}+drained`),
+  ...['hello', 'offer', 'fds', 'warm', 'ping', 'commit'].flatMap((state) => [
+    `${state}+drained`,
+    `${state}+settle`,
+  ]),
   'hello+HELLO',
   'offer+WANT',
   'offer+WANT {}',
   'fds+ADOPTED',
   'warm+READY',
-  'warm+READY {}',
+  'ping+PONG',
+  'ping+PONG {}',
   'commit+ACCEPTING',
-  'commit+ACCEPTING {}',
 ]);
 
 for (const [name, state] of Object.entries(states)) {
@@ -190,28 +347,40 @@ for (const [name, state] of Object.entries(states)) {
     for (const [label, event] of events) {
       const step = stepHolder(state, event, facts());
       const id = `${name}+${label}`;
-      const stops = step.commands.some((command) => command.do === 'stopAccepting');
-      assert.equal(stops, id.startsWith('commit+ACCEPTING'), `${id}: only ACCEPTING stops the holder`);
+      const pauses = step.commands.some((command) => command.do === 'pause');
+      assert.equal(pauses, id === 'commit+ACCEPTING', `${id}: only ACCEPTING stops the holder`);
+      const failure = failureOf(step.commands);
+      const resumes = step.commands[0]?.do === 'resume';
+      assert.equal(failure?.rolledBack ?? false, resumes, `${id}: who resumes says so`);
       if (name === 'ended') {
         assert.deepEqual(step, { state, commands: [] }, id);
       } else if (name === 'draining') {
-        assert.equal(failureOf(step.commands), undefined, `${id}: a drain cannot fail`);
+        assert.equal(failure, undefined, `${id}: a drain cannot fail`);
+      } else if (name === 'probation' || name === 'final') {
+        assert.equal(
+          step.state.name === 'ended',
+          resumes,
+          `${id}: it ends by accepting again, or not at all`,
+        );
       } else if (progress.has(id)) {
         assert.equal(failureOf(step.commands), undefined, id);
       } else {
         assert.equal(step.state.name, 'ended', id);
-        assertFailed(step.commands, undefined, event.type !== 'end' && label !== 'NAK', id);
+        assertFailed(step.commands, undefined, event.type !== 'end' && !label.startsWith('NAK'), id);
       }
     }
   });
 }
 
 test('every state that waits for the successor has a deadline', () => {
-  for (const frames of [[], toOffer, toFds, toWarm, toCommit]) {
-    const deadline = after(frames).commands.findLast((command) => command.do === 'deadline');
-    assert.ok(deadline?.ms !== undefined, JSON.stringify(frames.at(-1)));
+  for (const frames of [[], toOffer, toFds, toWarm, toPing, toCommit, toProbation, withoutProbation]) {
+    assert.ok(lastDeadline(after(frames).commands) !== undefined, JSON.stringify(frames.at(-1)));
   }
 });
+
+function lastDeadline(commands: HolderCommand[]): number | undefined {
+  return commands.findLast((command) => command.do === 'deadline')?.ms;
+}
 
 function failureOf(commands: HolderCommand[]) {
   return commands.find((command) => command.do === 'fail');

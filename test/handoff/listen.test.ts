@@ -127,6 +127,15 @@ test('the file of a unix listener of the first process goes with its close()', a
   assert.equal(await first.exit(), 0);
 });
 
+test('the file of a unix listener that the new version drops goes with the takeover', async (t) => {
+  const stage = await Stage.open(t);
+  const path = stage.file('dropped');
+  const first = await stage.start({ listeners: [web(), web({ name: 'dropped', options: { path } })] });
+  await stage.start();
+  assert.equal(await first.exit(), 0);
+  assert.ok(!existsSync(path), 'the file is left');
+});
+
 test('two listeners are handed over, each to the server of its name', async (t) => {
   const stage = await Stage.open(t);
   const one = web({ name: 'one' });

@@ -12,14 +12,23 @@ import {
 } from '#fdpass/handoff/successor';
 import { frameEvent, sampleFrames, TIMEOUTS } from '../helpers/machines';
 
-const FACTS: SuccessorFacts = { uptimeMs: () => 42, timeouts: TIMEOUTS };
+const FACTS: SuccessorFacts = {
+  uptimeMs: () => 42,
+  timeouts: TIMEOUTS,
+  probation: { ms: 50, intervalMs: 20 },
+  accepted: () => 7,
+};
+/** For the next sign of life of a holder that stands by. */
+const PATIENCE = 20 + TIMEOUTS.ping + TIMEOUTS.commit;
 const LISTENERS: ManifestEntry[] = ['(control)', 'web'].map((name) => ({
   name,
   family: 'unix',
   type: 'stream',
   address: `@${name}`,
+  kind: 'socket',
+  listening: true,
 }));
-const OFFER = { version: 1, pid: 9, generation: 2, listeners: LISTENERS };
+const OFFER = { version: 2, pid: 9, generation: 2, listeners: LISTENERS };
 
 function after(...events: SuccessorEvent[]) {
   let step = stepSuccessor(SUCCESSOR_START, { type: 'start' }, FACTS);
@@ -31,19 +40,35 @@ const offer = frameEvent('OFFER', OFFER);
 const fds = frameEvent('FDS', { names: ['(control)', 'web'] });
 const ready: SuccessorEvent = { type: 'ready' };
 const end: SuccessorEvent = { type: 'end' };
-const accepting: SuccessorEvent = { type: 'accepting' };
+const ACCEPTING = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
+const accepting: SuccessorEvent = { type: 'accepting', accepting: ACCEPTING };
+const healthy: SuccessorEvent = { type: 'healthy' };
+const giveUp: SuccessorEvent = { type: 'giveUp', reason: 'cannot' };
 const timeout: SuccessorEvent = { type: 'timeout' };
 const commit = frameEvent('COMMIT');
 const drain = frameEvent('DRAIN');
+const ping = frameEvent('PING');
+const probation = frameEvent('PROBATION', { ms: 50 });
+const final = frameEvent('FINAL', { receipt: { so: 'far' } });
+const bye = frameEvent('BYE', { closed: 1, forced: 0, ms: 5 });
 const nak = frameEvent('NAK', { reason: 'changed our mind' });
 const garbage: SuccessorEvent = { type: 'garbage', reason: 'noise' };
 
-const own: SuccessorCommand[] = [{ do: 'deadline', ms: undefined }, { do: 'own' }];
+const own: SuccessorCommand[] = [
+  { do: 'deadline', ms: undefined },
+  { do: 'own', receipt: undefined },
+];
+const ownWithReceipt: SuccessorCommand[] = [
+  { do: 'deadline', ms: undefined },
+  { do: 'own', receipt: { so: 'far' } },
+];
+const sayDrain: SuccessorCommand = { do: 'send', type: 'DRAIN', payload: { accepted: 7 } };
+const ownAlone: SuccessorCommand[] = [...own, { do: 'gone', bye: undefined }, { do: 'close' }];
 const open: SuccessorCommand[] = [{ do: 'deadline', ms: undefined }, { do: 'accept' }];
 
 test('a successor says HELLO with its versions and age, and waits for the answer with a deadline', () => {
   assert.deepEqual(after().commands, [
-    { do: 'send', type: 'HELLO', payload: { versions: [1, 1], uptimeMs: 42 } },
+    { do: 'send', type: 'HELLO', payload: { versions: [1, 2], uptimeMs: 42 } },
     { do: 'deadline', ms: TIMEOUTS.hello },
   ]);
 });
@@ -55,13 +80,19 @@ test('the offer is wanted, the descriptors are acknowledged, and the program boo
     { do: 'deadline', ms: TIMEOUTS.fds },
   ]);
   assert.deepEqual(after(offer, fds), {
-    state: { name: 'warm' },
+    state: { name: 'warm', version: 2 },
     commands: [
       { do: 'send', type: 'ADOPTED', payload: { count: 2 } },
       { do: 'deadline', ms: undefined },
       { do: 'inherited' },
     ],
   });
+});
+
+test('a manifest of version 1 has listening sockets only, and does not say so', () => {
+  const listeners = LISTENERS.map(({ name, family, type, address }) => ({ name, family, type, address }));
+  const step = after(frameEvent('OFFER', { ...OFFER, version: 1, listeners }));
+  assert.deepEqual(step.commands[0], { do: 'offered', offer: { ...OFFER, version: 1 } });
 });
 
 test('descriptors that come in two packets are acknowledged one by one', () => {
@@ -74,25 +105,73 @@ test('descriptors that come in two packets are acknowledged one by one', () => {
   assert.equal(second.state.name, 'warm');
 });
 
-test('ready() asks for the commit, COMMIT opens, ACCEPTING is said when it is true, DRAIN confirms', () => {
+const toAccepting = [offer, fds, ready, ping, commit, accepting];
+const toProbation = [...toAccepting, probation];
+const toPrimary = [...toProbation, final];
+const toSilence = [...toProbation, timeout];
+/** The same with a holder of version 1. */
+const toAccepting1 = [frameEvent('OFFER', { ...OFFER, version: 1 }), fds, ready, commit, accepting];
+
+test('ready() tells what probation is wanted, PING is answered, COMMIT opens, ACCEPTING is said when it is true', () => {
   assert.deepEqual(after(offer, fds, ready).commands, [
-    { do: 'send', type: 'READY', payload: {} },
+    { do: 'send', type: 'READY', payload: { probationMs: 50, intervalMs: 20 } },
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
-  assert.deepEqual(after(offer, fds, ready, commit).commands, open);
-  assert.deepEqual(after(offer, fds, ready, commit, accepting).commands, [
-    { do: 'send', type: 'ACCEPTING', payload: {} },
+  assert.deepEqual(after(offer, fds, ready, ping).commands, [
+    { do: 'send', type: 'PONG', payload: {} },
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
-  assert.deepEqual(after(offer, fds, ready, commit, accepting, drain), {
-    state: { name: 'primary', confirmed: true },
-    commands: own,
+  assert.deepEqual(after(offer, fds, ready, ping, commit).commands, open);
+  assert.deepEqual(after(...toAccepting).commands, [
+    { do: 'send', type: 'ACCEPTING', payload: ACCEPTING },
+    { do: 'deadline', ms: TIMEOUTS.commit },
+  ]);
+});
+
+test('on probation the program serves, each PING is answered by a health check, and FINAL makes it the owner', () => {
+  assert.deepEqual(after(...toProbation), {
+    state: { name: 'probation' },
+    commands: [{ do: 'deadline', ms: PATIENCE }, { do: 'serve' }],
+  });
+  assert.deepEqual(after(...toProbation, ping).commands, [{ do: 'deadline', ms: PATIENCE }, { do: 'check' }]);
+  assert.deepEqual(after(...toProbation, ping, healthy).commands, [
+    { do: 'send', type: 'PONG', payload: {} },
+    { do: 'deadline', ms: PATIENCE },
+  ]);
+  assert.deepEqual(after(...toPrimary), {
+    state: { name: 'primary', version: 2, confirmed: true },
+    commands: [...ownWithReceipt, sayDrain],
   });
 });
 
-test('BYE of the drained holder ends the connection and nothing else', () => {
-  const step = after(offer, fds, ready, commit, accepting, drain, frameEvent('BYE', { closed: 1 }));
-  assert.deepEqual(step, { state: { name: 'ended' }, commands: [{ do: 'close' }] });
+test('without a probation FINAL comes behind ACCEPTING', () => {
+  assert.deepEqual(after(...toAccepting, final).commands, [...ownWithReceipt, sayDrain]);
+});
+
+test('a holder of version 1 gets frames of version 1, and its DRAIN confirms', () => {
+  const steps = toAccepting1.map((_, i) => after(...toAccepting1.slice(0, i + 1)).commands);
+  const payloads = steps.flat().flatMap((command) => (command.do === 'send' ? [command.payload] : []));
+  assert.deepEqual(payloads, [{}, { count: 2 }, {}, {}]);
+  assert.deepEqual(after(...toAccepting1, drain), {
+    state: { name: 'primary', version: 1, confirmed: true },
+    commands: own,
+  });
+  for (const event of [probation, final]) {
+    assert.equal(after(...toAccepting1, event).state.name, 'primary', 'nonsense does not end the service');
+  }
+  assertFailed(after(...toAccepting1.slice(0, 3), ping).commands, 'ERR_HANDOFF_PROTOCOL', true);
+});
+
+test('BYE of the drained holder brings its counts, its death brings none; both end the connection', () => {
+  const ended = { state: { name: 'ended' } };
+  assert.deepEqual(after(...toPrimary, bye), {
+    ...ended,
+    commands: [{ do: 'gone', bye: { closed: 1, forced: 0, ms: 5 } }, { do: 'close' }],
+  });
+  assert.deepEqual(after(...toPrimary, end), {
+    ...ended,
+    commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
+  });
 });
 
 test('a holder that dies while the successor boots leaves it an orphan that goes on alone at ready()', () => {
@@ -100,51 +179,106 @@ test('a holder that dies while the successor boots leaves it an orphan that goes
   assert.deepEqual(orphan, { state: { name: 'orphan' }, commands: [] });
   const opening = stepSuccessor(orphan.state, ready, FACTS);
   assert.deepEqual(opening.commands, open);
-  assert.deepEqual(stepSuccessor(opening.state, accepting, FACTS).commands, own);
+  assert.deepEqual(stepSuccessor(opening.state, accepting, FACTS).commands, ownAlone);
 });
 
 test('a holder that dies after READY is succeeded at once', () => {
   const step = after(offer, fds, ready, end);
   assert.deepEqual(step.commands, open);
-  assert.deepEqual(stepSuccessor(step.state, accepting, FACTS).commands, own);
+  assert.deepEqual(stepSuccessor(step.state, accepting, FACTS).commands, ownAlone);
 });
 
 test('a holder that dies while the listeners open is succeeded when they are open, once', () => {
   const step = after(offer, fds, ready, commit, end);
   assert.deepEqual(step.commands, []);
-  assert.deepEqual(stepSuccessor(step.state, accepting, FACTS).commands, own);
+  assert.deepEqual(stepSuccessor(step.state, accepting, FACTS).commands, ownAlone);
 });
 
-test('a holder that dies after ACCEPTING is succeeded', () => {
-  assert.deepEqual(after(offer, fds, ready, commit, accepting, end).commands, own);
+test('a holder that dies after ACCEPTING, or while it stands by, is succeeded', () => {
+  for (const events of [toAccepting, toAccepting1, toProbation, [...toProbation, giveUp]]) {
+    assert.deepEqual(after(...events, end).commands, ownAlone);
+  }
 });
 
-test('a holder that is silent after ACCEPTING is succeeded without its word', () => {
-  assert.deepEqual(after(offer, fds, ready, commit, accepting, timeout), {
-    state: { name: 'primary', confirmed: false },
+test('a holder that falls silent is succeeded, and told so for when it wakes up', () => {
+  for (const events of [toAccepting, toProbation, [...toProbation, ping, healthy]]) {
+    assert.deepEqual(after(...events, timeout), {
+      state: { name: 'primary', version: 2, confirmed: false },
+      commands: [...own, sayDrain],
+    });
+  }
+  assert.deepEqual(after(...toAccepting1, timeout), {
+    state: { name: 'primary', version: 1, confirmed: false },
     commands: own,
   });
 });
 
 test('a holder that comes back may confirm late, or take the service back', () => {
-  const { state } = after(offer, fds, ready, commit, accepting, timeout);
-  assert.deepEqual(stepSuccessor(state, drain, FACTS).state, { name: 'primary', confirmed: true });
+  const { state } = after(...toSilence);
+  assert.deepEqual(stepSuccessor(state, final, FACTS).state, { ...state, confirmed: true });
+  assert.deepEqual(
+    stepSuccessor(state, probation, FACTS).state,
+    state,
+    'it was slow, and will read our DRAIN',
+  );
   const back = stepSuccessor(state, nak, FACTS);
   assert.equal(back.state.name, 'ended');
-  assertFailed(back.commands, 'ERR_HANDOFF_ABORTED', false);
+  assertFailed(back.commands, 'ERR_HANDOFF_ROLLED_BACK', false);
+  const late = stepSuccessor(after(...toAccepting1, timeout).state, drain, FACTS);
+  assert.deepEqual(late.state, { name: 'primary', version: 1, confirmed: true });
 });
 
 test('once confirmed, nothing that the old holder says or does ends the service', () => {
-  const { state } = after(offer, fds, ready, commit, accepting, drain);
-  for (const event of [nak, end, garbage, timeout, frameEvent('COMMIT'), drain]) {
+  const { state } = after(...toPrimary);
+  for (const event of [nak, end, garbage, timeout, commit, drain, giveUp, bye]) {
     const { commands } = stepSuccessor(state, event, FACTS);
     assert.equal(failureOf(commands), undefined, JSON.stringify(event));
   }
 });
 
+test('a successor that gives up on probation serves until the holder has said that it does', () => {
+  for (const events of [toAccepting, toProbation, [...toProbation, ping]]) {
+    const failing = after(...events, giveUp);
+    assert.deepEqual(failing, {
+      state: { name: 'failing', reason: 'cannot' },
+      commands: [
+        { do: 'send', type: 'NAK', payload: { reason: 'cannot' } },
+        { do: 'deadline', ms: TIMEOUTS.commit },
+      ],
+    });
+    // What was on its way does not change that.
+    const late: SuccessorEvent[] = [ping, probation, final, healthy, giveUp, garbage];
+    for (const event of late) {
+      assert.deepEqual(stepSuccessor(failing.state, event, FACTS), { state: failing.state, commands: [] });
+    }
+    assertFailed(stepSuccessor(failing.state, nak, FACTS).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
+  }
+});
+
+test('a successor that gives up and finds the holder silent serves on, and steps down when it answers', () => {
+  const unheard = after(...toProbation, giveUp, timeout);
+  assert.deepEqual(unheard.commands, [{ do: 'deadline', ms: undefined }, { do: 'unheard' }]);
+  assertFailed(stepSuccessor(unheard.state, nak, FACTS).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
+});
+
+test('the holder that takes the service back on probation is obeyed, whatever its NAK looks like', () => {
+  for (const event of [nak, frameEvent('NAK')]) {
+    assertFailed(after(...toProbation, event).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
+  }
+});
+
+test('HURRY is said by an owner to a holder of version 2 only', () => {
+  const hurry: SuccessorEvent = { type: 'hurry', behind: 2 };
+  assert.deepEqual(after(...toPrimary, hurry).commands, [
+    { do: 'send', type: 'HURRY', payload: { behind: 2 } },
+  ]);
+  assert.deepEqual(after(...toAccepting1, drain, hurry).commands, []);
+  assert.deepEqual(after(...toProbation, hurry).commands, []);
+});
+
 test('garbage of a holder that may have stopped already does not end the service', () => {
-  for (const events of [[], [timeout]]) {
-    const { state } = after(offer, fds, ready, commit, accepting, ...events);
+  for (const events of [toAccepting, toAccepting1, toProbation, toSilence]) {
+    const { state } = after(...events);
     const step = stepSuccessor(state, garbage, FACTS);
     assert.equal(failureOf(step.commands), undefined, state.name);
     assert.equal(step.state.name, 'primary', state.name);
@@ -165,8 +299,15 @@ test('REFUSED is told with the range of the predecessor', () => {
   assert.match(failure.reason, /4-6/);
 });
 
+test('a refusal of the user is told apart, with the reason of the predecessor', () => {
+  const refused = frameEvent('REFUSED', { versions: [1, 2], reason: 'uid 9 may not', why: 'user' });
+  const failure = failureOf(after(refused).commands);
+  assert.equal(failure?.code, 'ERR_HANDOFF_REFUSED');
+  assert.match(failure.reason, /uid 9 may not/);
+});
+
 test('a version that was not on offer is refused', () => {
-  assertFailed(after(frameEvent('OFFER', { ...OFFER, version: 2 })).commands, 'ERR_HANDOFF_PROTOCOL', true);
+  assertFailed(after(frameEvent('OFFER', { ...OFFER, version: 3 })).commands, 'ERR_HANDOFF_PROTOCOL', true);
 });
 
 test('an offer of more listeners than a process may have is refused', () => {
@@ -189,18 +330,23 @@ const paths: [string, SuccessorEvent[]][] = [
   ['ready', [offer, fds, ready]],
   ['opening', [offer, fds, ready, commit]],
   ['opening alone', [offer, fds, ready, end]],
-  ['accepting', [offer, fds, ready, commit, accepting]],
-  ['primary unconfirmed', [offer, fds, ready, commit, accepting, timeout]],
-  ['primary', [offer, fds, ready, commit, accepting, drain]],
+  ['accepting', toAccepting],
+  ['accepting 1', toAccepting1],
+  ['probation', toProbation],
+  ['failing', [...toProbation, giveUp]],
+  ['unheard', [...toProbation, giveUp, timeout]],
+  ['primary unconfirmed', toSilence],
+  ['primary', toPrimary],
   ['ended', [nak]],
 ];
 const states = paths.map(([name, events]): [string, SuccessorState] => [name, after(...events).state]);
 
 const events: [string, SuccessorEvent][] = [
-  ...[{ type: 'start' } as const, ready, accepting, garbage, end, timeout].map(
+  ...[{ type: 'start' } as const, ready, accepting, healthy, garbage, end, timeout].map(
     (event): [string, SuccessorEvent] => [event.type, event],
   ),
-  ['giveUp', { type: 'giveUp', reason: 'cannot' }],
+  ['giveUp', giveUp],
+  ['hurry', { type: 'hurry', behind: 1 }],
   ...sampleFrames(),
 ];
 
@@ -213,14 +359,14 @@ for (const [name, state] of states) {
       const failure = failureOf(step.commands);
       if (failure === undefined) continue;
       assert.equal(step.state.name, 'ended', id);
-      const mute = event.type === 'end' || label === 'NAK' || /^hello\+(BUSY|REFUSED)$/.test(id);
+      const mute = event.type === 'end' || label.startsWith('NAK') || /^hello\+(BUSY|REFUSED)$/.test(id);
       assertFailed(step.commands, failure.code, !mute, id);
     }
   });
 }
 
 test('every state that waits for the holder has a deadline, and the others have none', () => {
-  const waiting = new Set(['hello', 'fds', 'ready', 'accepting']);
+  const waiting = new Set(['hello', 'fds', 'ready', 'accepting', 'accepting 1', 'probation', 'failing']);
   for (const [name, given] of paths) {
     if (name === 'ended') continue;
     // The deadline that runs: the last one that any step set.

@@ -59,18 +59,6 @@ test('an abstract control address works as a path does', async (t) => {
   assert.equal(await second.exit(), 0);
 });
 
-test('the receipt names both processes and how long each step took', async (t) => {
-  const stage = await Stage.open(t);
-  const first = await stage.start();
-  const receipt = await first.call<Receipt>('upgrade', stage.options());
-  const successor = await stage.next();
-  assert.equal(receipt.pid, successor.pid);
-  assert.equal(receipt.generation, 2);
-  assert.deepEqual(receipt.predecessor, { pid: first.pid, generation: 1 });
-  assert.ok(receipt.connectToReadyMs > 0 && receipt.readyToStoppedMs > 0);
-  assert.ok(receipt.startToReadyMs >= receipt.connectToReadyMs);
-});
-
 /** The old process answers, may be upgraded, and nothing of the attempt is left. */
 async function assertServesOn(stage: Stage, actor: Actor): Promise<void> {
   const client = httpClient({ port: portOf(actor) }, { keepAlive: false });
@@ -101,7 +89,7 @@ for (const [what, mode, exitCode, stderr] of deaths) {
 
 for (const mode of ['hang-at-boot', 'manual'] as const) {
   test(`a successor that is never ready (${mode}) is killed after timeouts.warm`, async (t) => {
-    const stage = await Stage.open(t, { timeouts: { warm: 700 } });
+    const stage = await Stage.open(t, { timeouts: { warm: 2000 } });
     const first = await stage.start();
     const attempt = assert.rejects(first.call('upgrade', stage.options({ mode })), {
       code: 'ERR_HANDOFF_TIMEOUT',

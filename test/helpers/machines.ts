@@ -5,7 +5,16 @@ import type { HandoffTimeouts } from '#fdpass/handoff/timeouts';
 export const TXN = '0123456789abcdef0123456789abcdef';
 
 /** All different, so that a test sees which one was set. */
-export const TIMEOUTS: HandoffTimeouts = { hello: 11, fds: 12, warm: 13, commit: 14, drain: 15, exit: 16 };
+export const TIMEOUTS: HandoffTimeouts = {
+  hello: 11,
+  fds: 12,
+  warm: 13,
+  commit: 14,
+  drain: 15,
+  exit: 16,
+  ping: 17,
+  hurry: 18,
+};
 
 export function frameEvent(
   type: FrameType,
@@ -18,19 +27,24 @@ const listener = { name: 'web', family: 'unix', type: 'stream', address: '@web' 
 
 /** One that fits, for each type. */
 const GOOD: Record<FrameType, Record<string, unknown>> = {
-  HELLO: { versions: [1, 1], uptimeMs: 5 },
+  HELLO: { versions: [1, 2], uptimeMs: 5 },
   REFUSED: { versions: [7, 9], reason: 'no common version' },
   BUSY: { pid: 9, ageMs: 10, state: 'warm' },
-  OFFER: { version: 1, pid: 9, generation: 2, listeners: [listener] },
+  OFFER: { version: 2, pid: 9, generation: 2, listeners: [listener] },
   WANT: {},
   FDS: { names: ['web'] },
   ADOPTED: { count: 2 },
-  READY: {},
+  READY: { probationMs: 50, intervalMs: 20 },
   COMMIT: {},
-  ACCEPTING: {},
+  ACCEPTING: { inherited: ['web'] },
   DRAIN: {},
   BYE: { closed: 1, forced: 2 },
   NAK: { reason: 'no' },
+  PING: {},
+  PONG: {},
+  PROBATION: { ms: 50 },
+  FINAL: { receipt: {} },
+  HURRY: { behind: 2 },
 };
 
 const BAD: [FrameType, Record<string, unknown>][] = [
@@ -44,6 +58,11 @@ const BAD: [FrameType, Record<string, unknown>][] = [
   ['FDS', { names: ['other'] }],
   ['ADOPTED', { count: 'two' }],
   ['ADOPTED', { count: 77 }],
+  ['READY', { probationMs: -1, intervalMs: 20 }],
+  ['READY', { probationMs: 50, intervalMs: 0 }],
+  ['READY', { probationMs: 1e12, intervalMs: 20 }],
+  ['ACCEPTING', { inherited: 'all' }],
+  ['HURRY', { behind: 'many' }],
   ['BUSY', { pid: '9', ageMs: null, state: 3 }],
 ];
 

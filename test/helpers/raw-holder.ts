@@ -21,14 +21,17 @@ export class RawHolder {
   #txn = '';
   sequence = 0;
 
-  static async open(address: string): Promise<RawHolder> {
-    const holder = new RawHolder(address);
+  static async open(address: string, version = 2): Promise<RawHolder> {
+    const holder = new RawHolder(address, version);
     holder.web.listen(0, '127.0.0.1');
     await once(holder.web, 'listening');
     return holder;
   }
 
-  private constructor(address: string) {
+  private constructor(
+    address: string,
+    readonly version: number,
+  ) {
     this.server.listen(address);
     this.control = Fd.dup(this.server);
     this.#connected = once(this.server, 'connection').then(([socket]) => socket as UnixSeqpacket);
@@ -66,7 +69,7 @@ export class RawHolder {
   /** Answers HELLO. */
   async offer(listeners = this.entries()): Promise<void> {
     await this.hear();
-    await this.send('OFFER', { version: 1, pid: process.pid, generation: 1, listeners });
+    await this.send('OFFER', { version: this.version, pid: process.pid, generation: 1, listeners });
     await this.hear();
   }
 
@@ -81,10 +84,18 @@ export class RawHolder {
     await this.offer();
     await this.give();
     await this.hear(); // ADOPTED
-    await this.hear(); // READY
+    await this.ready();
     await this.send('COMMIT');
     const heard = await this.hear();
     if (heard?.type !== 'ACCEPTING') throw new Error(`expected ACCEPTING: ${JSON.stringify(heard)}`);
+  }
+
+  /** Until the successor has called ready() and has answered. */
+  async ready(): Promise<void> {
+    await this.hear(); // READY
+    if (this.version === 1) return;
+    await this.send('PING');
+    await this.hear(); // PONG
   }
 
   /** Like a process that dies. */

@@ -9,6 +9,9 @@ export interface Heard {
   payload: Record<string, unknown>;
 }
 
+/** The holder's states that a peer can bring it to. */
+export type PeerState = 'offer' | 'fds' | 'warm' | 'ping' | 'commit' | 'probation' | 'final' | 'draining';
+
 let peers = 0;
 
 export class RawPeer {
@@ -18,7 +21,12 @@ export class RawPeer {
   readonly fds: Fd[] = [];
   sequence = 0;
 
-  constructor(address: string) {
+  /** @param version of the protocol; @param probationMs what it asks for, from version 2 on */
+  constructor(
+    address: string,
+    readonly version = 2,
+    readonly probationMs = 0,
+  ) {
     this.socket.connect(address);
   }
 
@@ -38,24 +46,32 @@ export class RawPeer {
     });
   }
 
-  /** Goes on until the holder is in that state. */
-  async advance(to: 'offer' | 'fds' | 'warm' | 'commit' | 'draining'): Promise<void> {
-    await this.send('HELLO', { versions: [1, 1], uptimeMs: 1 });
+  /** Goes on until the holder is in that state. To 'probation' only with `probationMs`, to 'final' only without. */
+  async advance(to: PeerState): Promise<void> {
+    await this.send('HELLO', { versions: [1, this.version], uptimeMs: 1 });
     const offer = await this.#expect('OFFER');
     if (to === 'offer') return;
     await this.send('WANT');
-    const count = (offer['listeners'] as unknown[]).length;
-    for (let adopted = 0; adopted < count; ) {
+    const listeners = offer['listeners'] as { name: string }[];
+    for (let adopted = 0; adopted < listeners.length; ) {
       adopted += ((await this.#expect('FDS'))['names'] as string[]).length;
       if (to === 'fds') return;
       await this.send('ADOPTED', { count: adopted });
     }
     if (to === 'warm') return;
-    await this.send('READY');
+    await this.send('READY', { probationMs: this.probationMs, intervalMs: 10 });
+    if (this.version > 1) {
+      await this.#expect('PING');
+      if (to === 'ping') return;
+      await this.send('PONG');
+    }
     await this.#expect('COMMIT');
     if (to === 'commit') return;
-    await this.send('ACCEPTING');
-    await this.#expect('DRAIN');
+    await this.send('ACCEPTING', { inherited: listeners.map(({ name }) => name) });
+    if (this.version === 1) return void (await this.#expect('DRAIN'));
+    await this.#expect(this.probationMs > 0 ? 'PROBATION' : 'FINAL');
+    if (to !== 'draining') return;
+    await this.send('DRAIN');
   }
 
   async close(): Promise<void> {

@@ -7,12 +7,13 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { UpgradeOptions } from 'fdpass';
 import type { ListenerPlan, Plan } from '../fixtures/handoff-server';
 import type { Ending } from './tmp-dir';
 
 /** Longest wait for any event. Far above what any takes, below the limit of the test runner. */
 const PATIENCE_MS = 8_000;
-const FIXTURE = path.join(__dirname, '../fixtures/handoff-server.js');
+const FIXTURE = 'handoff-server';
 
 /** What a process reports: `event` and its details. */
 export type Report = { event: string } & Record<string, unknown>;
@@ -30,6 +31,8 @@ export interface Failure extends Error {
 export type Script = Partial<Omit<Plan, 'director'>>;
 
 export interface StartOptions {
+  /** Of test/fixtures. */
+  fixture?: string;
   env?: NodeJS.ProcessEnv;
   uid?: number;
 }
@@ -138,18 +141,27 @@ export class Stage {
   }
 
   plan(script: Script = {}): Plan {
-    const defaults = { name: 'test', address: this.file('control'), listeners: [web()] };
+    const defaults = {
+      name: 'test',
+      address: this.file('control'),
+      listeners: [web()],
+      probation: { ms: 0 },
+    };
     return { ...defaults, ...this.#script, ...script, director: this.file('director') };
   }
 
   /** For upgrade(): makes the successor play this. */
-  options(script: Script = {}): Record<string, unknown> {
-    return { options: { env: { TEST_PLAN: JSON.stringify(this.plan(script)) } } };
+  options(script: Script = {}, more: UpgradeOptions = {}): Record<string, unknown> {
+    return { options: { env: { TEST_PLAN: JSON.stringify(this.plan(script)) }, ...more } };
+  }
+
+  fixture(name = FIXTURE): string {
+    return path.join(__dirname, '../fixtures', `${name}.js`);
   }
 
   /** Starts a process of our own; it may be anywhere in its boot when this resolves. */
-  async enter(script: Script = {}, { env = {}, uid }: StartOptions = {}): Promise<Actor> {
-    const child = spawn(process.execPath, [FIXTURE], {
+  async enter(script: Script = {}, { env = {}, uid, fixture }: StartOptions = {}): Promise<Actor> {
+    const child = spawn(process.execPath, [this.fixture(fixture)], {
       env: { ...cleanEnvironment(), ...env, TEST_PLAN: JSON.stringify(this.plan(script)) },
       stdio: ['ignore', 'ignore', 'pipe'],
       ...(uid === undefined ? {} : { uid, gid: uid }),

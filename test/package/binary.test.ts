@@ -15,7 +15,9 @@ const ALLOWED = new Set(
 );
 
 function symbols(...options: string[]): string[] {
-  const lines = execFileSync('nm', ['-D', ...options, addon], { encoding: 'utf8' }).trim().split('\n');
+  const lines = execFileSync('nm', ['-D', ...options, addon], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
   return lines.map((line) => line.trim().split(' ').at(-1) as string);
 }
 

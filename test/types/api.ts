@@ -12,13 +12,17 @@ import {
   adoptSocket,
   adoptUdp,
   type Credentials,
+  createHandoff,
+  type DrainReceipt,
   Fd,
   type FdInfo,
   type FdLike,
   FdpassError,
   type FdsInfo,
+  type Handoff,
   type isSupported,
   type Message,
+  type Receipt,
   type SystemError,
   UnixAddress,
   UnixDatagram,
@@ -169,6 +173,31 @@ export function raw(socket: RawSocket): void {
   socket.setOption(SOL_SOCKET, SO.PASSCRED, 1);
   socket.poll(POLL.IN) satisfies number;
   socket satisfies Disposable & FdLike;
+}
+
+export async function handoffs(server: http.Server): Promise<void> {
+  const handoff = await createHandoff({
+    name: 'shop',
+    allow: [1000],
+    timeouts: { drain: 1, hurry: 1, ping: 1 },
+    probation: { ms: 0, interval: 5, health: async () => true },
+  });
+  (await handoff.listen('http', server, { port: 0 })) satisfies http.Server;
+  await handoff.fail('no database');
+  (await handoff.bindUdp('dns', { port: 53, type: 'udp6' })) satisfies dgram.Socket;
+  (await handoff.bindDatagram('log', '/run/log', { mode: 0o600, maxFds: 1 })) satisfies UnixDatagram;
+  handoff.put('file', handle);
+  same<ReturnType<Handoff['take']>, Fd | undefined>(true);
+  same<Awaited<ReturnType<Handoff['upgrade']>>, Receipt>(true);
+  same<Awaited<Handoff['superseded']>, Receipt>(true);
+  same<Handoff['receipt'], Receipt | undefined>(true);
+  same<Receipt['drain'], DrainReceipt | undefined>(true);
+  handoff.on('settled', (receipt) => receipt satisfies Receipt);
+  handoff.on('rolledback', (error) => error satisfies Error);
+  // @ts-expect-error: a check says yes or no
+  await createHandoff({ name: 'shop', probation: { health: () => 'well' } });
+  // @ts-expect-error: there is no such event
+  handoff.on('rolledBack', () => {});
 }
 
 export function errors(error: SystemError, ours: FdpassError): void {

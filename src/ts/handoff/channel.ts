@@ -4,7 +4,7 @@ import type { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { Message } from '../sockets/message';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
-import { decodeFrame, encodeFrame, type Frame, type FrameType, protocolError } from './frame';
+import { decodeFrame, encodeFrame, type Frame, type FrameType, NO_TXN, protocolError } from './frame';
 
 export interface ChannelHandlers {
   /** Descriptors come with FDS frames only; the handler owns them. */
@@ -39,16 +39,16 @@ export class ControlChannel {
       this.#onMessage(message, handlers);
     });
     socket.on('end', onEnd);
-    // ECONNRESET: the peer has closed with something of ours unread. What it said before, a NAK perhaps, comes
-    // after this, and then the end.
-    socket.on('error', (error) => {
-      if (!hasCode(error, 'ECONNRESET')) onEnd();
-    });
-    this.#fail = onEnd;
+    // The peer has closed, perhaps with something of ours unread. What it said before, a NAK perhaps, decides what
+    // its end means: that is read first, and then the end.
+    this.#fail = (error) => {
+      if (!hasCode(error, 'ECONNRESET', 'EPIPE')) onEnd();
+    };
+    socket.on('error', this.#fail);
     this.#onGarbage = (reason) => handlers.onGarbage(reason);
   }
 
-  readonly #fail: () => void;
+  readonly #fail: (error: Error) => void;
   readonly #onGarbage: (reason: string) => void;
 
   /** Queues if the peer is slow; the order is kept. A dead peer is reported by onEnd(). */
@@ -99,7 +99,8 @@ export class ControlChannel {
       throw protocolError('descriptors were lost: none may come here, or this process has no free ones');
     const frame = decodeFrame(message.data);
     this.#txn ??= frame.txn;
-    if (frame.txn !== this.#txn) throw protocolError('the frame is of another transaction');
+    const refused = frame.type === 'REFUSED' && frame.txn === NO_TXN; // before our HELLO was read
+    if (frame.txn !== this.#txn && !refused) throw protocolError('the frame is of another transaction');
     if (frame.sequence !== this.#received) {
       throw protocolError(`expected frame ${this.#received}, got ${frame.sequence}`);
     }

@@ -2,7 +2,7 @@
 import diagnostics from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
-import net from 'node:net';
+import type net from 'node:net';
 
 /** Between GOAWAY and the end of an HTTP/2 session: what the client sent meanwhile is still answered. */
 const GOAWAY_PAUSE_MS = 100;
@@ -20,18 +20,18 @@ export interface DrainCount {
 export class Connections {
   static readonly #of = new WeakMap<net.Server, Connections>();
 
-  readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** The response that a connection answers with last, of those it knows of. */
   readonly #responses = new Map<net.Socket, ServerResponse>();
+  #accepted = 0;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(server: net.Server) {
-    this.#server = server;
     Connections.#of.set(server, this);
     server.on('connection', (socket: net.Socket) => {
+      this.#accepted++;
       this.#sockets.add(socket);
       socket.once('close', () => {
         this.#sockets.delete(socket);
@@ -62,12 +62,8 @@ export class Connections {
     return this.#sockets.size;
   }
 
-  /**
-   * No new connections; those that are open notice nothing. Not http.Server.close(): that ends idle
-   * connections, and a request that is on its way to one of them fails.
-   */
-  stopAccepting(): void {
-    if (this.#server.listening) net.Server.prototype.close.call(this.#server);
+  get accepted(): number {
+    return this.#accepted;
   }
 
   /**

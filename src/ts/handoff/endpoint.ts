@@ -1,4 +1,4 @@
-// Where a listener is to listen: read from listen() options, compared with what was inherited, bound.
+// Where a stream listener is to listen: read from listen() options, compared with what was inherited, bound.
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { hasCode, invalidArgType, withAddress } from '../base/errors';
@@ -27,7 +27,7 @@ export interface ListenerOptions {
   reusePort?: boolean;
 }
 
-export type Endpoint =
+type Endpoint =
   | { kind: 'unix'; address: UnixAddress; mode: number | undefined; backlog: number }
   | {
       kind: 'tcp';
@@ -39,14 +39,32 @@ export type Endpoint =
       reusePort: boolean;
     };
 
-export interface BoundListener {
+/** A descriptor that has just been bound, and what it owes its file. */
+export interface Bound {
   fd: Fd;
   /** Of a unix address. */
   name: BoundName | undefined;
 }
 
+/** Where a descriptor is to be bound. */
+export interface Place {
+  /** True if an inherited descriptor is there already. */
+  matches(inherited: FdInfo): boolean;
+  /** @throws SystemError EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT with the address */
+  bind(): Bound;
+}
+
 /** Looks a host name up. */
-export async function readEndpoint(options: ListenerOptions): Promise<Endpoint> {
+export async function streamPlace(options: ListenerOptions): Promise<Place & { backlog: number }> {
+  const endpoint = await readEndpoint(options);
+  return {
+    backlog: endpoint.backlog,
+    matches: (inherited) => matches(endpoint, inherited),
+    bind: () => bindEndpoint(endpoint),
+  };
+}
+
+async function readEndpoint(options: ListenerOptions): Promise<Endpoint> {
   validateObject('options', options);
   const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
   if (options.path !== undefined) {
@@ -73,9 +91,8 @@ function canonical(address: string): string {
   return new net.SocketAddress({ address, family: 'ipv6' }).address;
 }
 
-/** True if an inherited listener is what the endpoint asks for. */
-export function matches(endpoint: Endpoint, inherited: FdInfo): boolean {
-  const { local } = inherited;
+function matches(endpoint: Endpoint, { type, listening, local }: FdInfo): boolean {
+  if (type !== 'stream' || listening !== true) return false;
   if (endpoint.kind === 'unix') return local instanceof UnixAddress && local.equals(endpoint.address);
   if (local === undefined || local instanceof UnixAddress) return false;
   if (endpoint.port !== 0 && endpoint.port !== local.port) return false;
@@ -83,12 +100,11 @@ export function matches(endpoint: Endpoint, inherited: FdInfo): boolean {
   return endpoint.host === local.address;
 }
 
-/** @throws SystemError EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT with the address */
-export function bindEndpoint(endpoint: Endpoint): BoundListener {
+function bindEndpoint(endpoint: Endpoint): Bound {
   return endpoint.kind === 'unix' ? bindUnixEndpoint(endpoint) : bindTcpEndpoint(endpoint);
 }
 
-function bindUnixEndpoint({ address, mode, backlog }: Endpoint & { kind: 'unix' }): BoundListener {
+function bindUnixEndpoint({ address, mode, backlog }: Endpoint & { kind: 'unix' }): Bound {
   const fd = Fd.own(binding.openSocket(SOCK_STREAM));
   try {
     const options = { replaceStale: true, ...(mode === undefined ? {} : { mode }) };
@@ -99,14 +115,8 @@ function bindUnixEndpoint({ address, mode, backlog }: Endpoint & { kind: 'unix' 
   }
 }
 
-function bindTcpEndpoint({
-  host,
-  port,
-  backlog,
-  reusePort,
-  ipv6Only,
-}: Endpoint & { kind: 'tcp' }): BoundListener {
-  const bind = (address: string): BoundListener => {
+function bindTcpEndpoint({ host, port, backlog, reusePort, ipv6Only }: Endpoint & { kind: 'tcp' }): Bound {
+  const bind = (address: string): Bound => {
     try {
       return {
         fd: Fd.own(binding.listenTcp(address, port, backlog, reusePort, ipv6Only)),

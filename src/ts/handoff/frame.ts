@@ -7,6 +7,8 @@ const MAGIC = 0x46445053;
 const MAJOR = 1;
 const HEADER_BYTES = 32;
 export const TXN_BYTES = 16;
+/** Of a refusal that comes before HELLO was read. */
+export const NO_TXN = '0'.repeat(2 * TXN_BYTES);
 /** Of the JSON behind the header. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 export const MAX_FRAME_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES;
@@ -26,6 +28,12 @@ const NUMBERS = {
   DRAIN: 11,
   BYE: 12,
   NAK: 13,
+  // From version 2 on.
+  PING: 14,
+  PONG: 15,
+  PROBATION: 16,
+  FINAL: 17,
+  HURRY: 18,
 } as const;
 
 export type FrameType = keyof typeof NUMBERS;
@@ -80,6 +88,7 @@ export function decodeFrame(bytes: Buffer): Frame {
   if (major !== MAJOR) throw protocolError(`frame layout ${major} is unknown, this side speaks ${MAJOR}`);
   const type = TYPES.get(bytes.readUInt8(5));
   if (type === undefined) throw protocolError(`frame type ${bytes.readUInt8(5)} is unknown`);
+  if (bytes.readUInt16BE(6) !== 0) throw protocolError('bytes 6 and 7 of the frame are not zero');
   if (bytes.readUInt32BE(28) !== bytes.length - HEADER_BYTES)
     throw protocolError('the frame has a wrong length');
   return {

@@ -1,45 +1,51 @@
 // Handoff: the public face. Listens or inherits, gets ready, hands over, drains, goes.
 import { randomBytes } from 'node:crypto';
+import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
-import type { AddressLike, UnixAddress } from '../fd/address';
+import { validateObject } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
+import type { FdLike } from '../fd/lend';
+import type { BindOptions } from '../sockets/bind-path';
+import type { UnixDatagram } from '../sockets/datagram';
+import type { SocketOptions } from '../sockets/message';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { HandoffBusyError } from './busy';
-import { controlAddress, validateHandoffName } from './control-address';
-import { type ListenerOptions, readEndpoint } from './endpoint';
+import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
+import { UdpService, UnixDatagramService } from './datagram-service';
+import { Departure } from './departure';
+import { type ListenerOptions, streamPlace } from './endpoint';
 import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
-import { CONTROL_NAME, type Offer } from './payloads';
+import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
+import { type Bye, CONTROL_NAME, type Offer } from './payloads';
+import { checkHealth } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
-import type { Receipt } from './receipt';
+import { type Receipt, readReceipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
+import { ServerService } from './service';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
-import { type HandoffTimeouts, validateTimeouts } from './timeouts';
+import type { HandoffTimeouts } from './timeouts';
 import type { Transaction } from './transaction';
-import { runUpgrade, type UpgradeOptions } from './upgrade';
-
-export interface HandoffOptions {
-  /** Names the service on this machine: processes with one name and one user replace each other. */
-  name: string;
-  /** Where they meet. Default: a socket file in a directory of this user. '@name' needs no file system. */
-  address?: AddressLike;
-  /** Further user ids that may take over from this process, or hand over to it. Root and our own always may. */
-  allow?: readonly number[];
-  timeouts?: Partial<HandoffTimeouts>;
-}
+import { Fate, runUpgrade, type UpgradeOptions } from './upgrade';
 
 export interface HandoffEvents {
   superseded: [receipt: Receipt];
   aborted: [error: Error];
-  error: [error: Error];
+  rolledback: [error: Error];
+  confirmed: [];
+  settled: [receipt: Receipt];
 }
 
-export type HandoffState = 'starting' | 'serving' | 'superseded' | 'closed';
+/**
+ * 'probation': it serves and its predecessor stands by. 'standby': its successor is on probation, and it accepts
+ * nothing new unless that fails.
+ */
+export type HandoffState = 'starting' | 'probation' | 'serving' | 'standby' | 'superseded' | 'closed';
 
 export interface HandoffStatus {
   name: string;
@@ -48,6 +54,9 @@ export interface HandoffStatus {
   state: HandoffState;
   listeners: ListenerStatus[];
 }
+
+/** A process without free descriptors tries again after this to accept again. */
+const RESUME_RETRY_MS = 100;
 
 /**
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
@@ -60,10 +69,12 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
 }
 
 /**
- * Events: 'superseded' (Receipt): a successor has taken over, this process drains and then ends by itself.
- * 'aborted' (Error): somebody else's attempt to take over came to nothing; this process serves on. (What became
- * of an upgrade() its promise tells.) 'error': the predecessor, silent for long, has taken the service back after
- * this process was ready; it should exit, and does if nobody listens.
+ * Events: 'superseded' (Receipt): a successor has taken over for good, this process drains and then ends by itself.
+ * 'rolledback' (Error): a switch was taken back. In the old process: it accepts again. In the new one: it has
+ * stopped, drains and then ends by itself. 'aborted' (Error): somebody else's attempt to take over came to nothing;
+ * this process never stopped. (What became of an upgrade() its promise tells, too.) 'confirmed': the probation of
+ * this process is over, it owns the service and can be upgraded. 'settled' (Receipt): its predecessor has drained and
+ * gone, or died.
  */
 export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposable {
   readonly name: string;
@@ -71,7 +82,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly generation: number;
   /** Whom this process takes over from. */
   readonly predecessor: { pid: number; generation: number } | undefined;
-  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. */
+  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. The receipt is complete. */
   readonly superseded: Promise<Receipt>;
 
   readonly #allow: readonly number[];
@@ -79,31 +90,28 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly #seam: ProcessSeam;
   readonly #registry: Registry;
   readonly #restoreStderr: () => void;
+  readonly #departure: Departure;
   #state: HandoffState = 'starting';
   #succession: Succession | undefined;
   /** Why this process will never serve. */
   #failure: FdpassError | undefined;
   #holding: Holding | undefined;
   #control: Fd | undefined;
-  #upgrade: { resolve(receipt: Receipt): void; reject(error: Error): void } | undefined;
+  /** The one whose successor is on probation. */
+  #standby: Transaction | undefined;
+  /** What the successor has inherited and uses; undefined: it did not say. */
+  #inherited: readonly string[] | undefined;
+  #upgrade: Fate | undefined;
   #readyCalled = false;
+  #receipt: Receipt | undefined;
+  /** Set once this process has given back what it had; resolves when it has drained. */
+  #rolledBack: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #resolveSuperseded: (receipt: Receipt) => void = () => {};
 
   /** @internal Tests give a seam of their own. */
   static async create(options: HandoffOptions, seam: ProcessSeam): Promise<Handoff> {
-    validateObject('options', options);
-    const { allow = [], address } = options;
-    if (!Array.isArray(allow)) throw invalidArgType('options.allow', 'an array of user ids', allow);
-    for (const uid of allow) validateInteger('options.allow[]', uid, 0, 2 ** 32 - 2);
-    const settings: Settings = {
-      name: validateHandoffName(options.name),
-      allow,
-      timeouts: validateTimeouts(options.timeouts),
-      address: controlAddress(options.name, address),
-      seam,
-      registry: new Registry(),
-    };
+    const settings: Settings = { ...readOptions(options), seam, registry: new Registry() };
     const txn = takeTxn(seam);
     const restoreStderr = takeStderr(seam);
     let deadline = Number.POSITIVE_INFINITY;
@@ -119,7 +127,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       const succession = new Succession(joined.socket, txn, {
         ...settings,
         accept: () => (box.handoff as Handoff).#open(),
-        own: () => (box.handoff as Handoff).#own(),
+        serve: () => (box.handoff as Handoff).#serve(),
+        check: () => checkHealth(settings.health),
+        own: (receipt) => (box.handoff as Handoff).#own(receipt),
+        gone: (bye) => (box.handoff as Handoff).#predecessorGone(bye),
         fail: (error) =>
           box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(error),
       });
@@ -150,9 +161,15 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#seam = settings.seam;
     this.#registry = settings.registry;
     this.#restoreStderr = restoreStderr;
+    this.#departure = new Departure(settings.registry, settings.seam, settings.timeouts);
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
     });
+  }
+
+  /** Of the upgrade that brought this process here; complete when its predecessor has gone ('settled'). */
+  get receipt(): Receipt | undefined {
+    return this.#receipt;
   }
 
   get state(): HandoffState {
@@ -171,16 +188,72 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       throw invalidArgType('server', 'a server of net, http, https or http2', server);
     if (server.listening)
       throw stateError('this server listens already; give it to listen() instead of calling its own');
-    const endpoint = await readEndpoint(options);
-    this.#requireOpen();
-    if (this.#state !== 'starting' || this.#readyCalled) throw stateError('listen() belongs before ready()');
-    this.#registry.claim(name, server, endpoint);
+    const place = await streamPlace(options);
+    this.#requireBoot('listen()');
+    const service = () => new ServerService(server, place.backlog);
+    this.#registry.claim(name, { place, user: server, service });
     return server;
   }
 
   /**
+   * A UDP socket: the predecessor's of that name, or a new one. It is bound, and reads, from ready() on; do not send()
+   * before. Until the takeover is final both processes read, each datagram once; then the old socket is closed.
+   * @throws as listen()
+   */
+  async bindUdp(name: string, options: UdpOptions): Promise<dgram.Socket> {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    const place = udpPlace(options);
+    this.#requireBoot('bindUdp()');
+    const service = () => new UdpService(dgram.createSocket(options.type ?? 'udp4'));
+    return this.#registry.claim(name, { place, service }).user;
+  }
+
+  /**
+   * An AF_UNIX datagram socket: the predecessor's of that name, or a new one. It reads as soon as somebody listens for
+   * 'message', receives or iterates: wait for ready() with that. Until the takeover is final both processes may read,
+   * each message once; then the old socket is closed.
+   * @throws as listen()
+   */
+  async bindDatagram(
+    name: string,
+    address: AddressLike,
+    options: SocketOptions & Pick<BindOptions, 'mode'> = {},
+  ): Promise<UnixDatagram> {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    validateObject('options', options);
+    const place = datagramPlace(UnixAddress.from(address), options);
+    this.#requireBoot('bindDatagram()');
+    const service = (fd: Fd) => UnixDatagramService.adopt(fd, options);
+    return this.#registry.claim(name, { place, service }).user;
+  }
+
+  /**
+   * Hands anything else that is a descriptor over to whoever succeeds this process: a file, a pipe, a socket. What is
+   * put there later under the same name replaces it.
+   * @param from is lent: this process keeps a duplicate until it is superseded or closed
+   * @throws ERR_HANDOFF_NAME_TAKEN, SystemError EBADF, EMFILE
+   */
+  put(name: string, from: FdLike): void {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    this.#requireOpen();
+    if (this.#state === 'superseded') throw stateError('this process has been superseded');
+    this.#registry.put(name, Fd.dup(from));
+  }
+
+  /**
+   * What the predecessor has put there; the caller owns it, and puts it again for the next one. What nobody has taken
+   * is closed at ready().
+   * @throws ERR_HANDOFF_STATE after ready()
+   */
+  take(name: string): Fd | undefined {
+    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+    this.#requireBoot('take()');
+    return this.#registry.take(name);
+  }
+
+  /**
    * This process is able to serve. Resolves when it accepts on every listener and the predecessor, if there is
-   * one, has stopped. Inherited listeners that nobody claimed are closed.
+   * one, has stopped accepting; from there it is on probation. Inherited listeners that nobody claimed are closed.
    * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL: the predecessor serves on, and this
    * process has given everything back; it should exit
    */
@@ -192,34 +265,42 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       await this.#succession.ready();
       return;
     }
-    await this.#registry.accept();
+    await this.#registry.start();
     this.#requireOpen();
-    this.#own();
+    this.#own(undefined);
   }
 
   /**
-   * Starts a successor and waits until it has taken over.
-   * @throws UpgradeError with the reason and the end of the successor's stderr: it has been ended, this process
-   * serves on. ERR_HANDOFF_BUSY, ERR_HANDOFF_STATE: nothing was started.
+   * Gives the service back, on probation: too many errors, a dependency that is missing. Resolves when the
+   * predecessor accepts again; this process stops, lets its connections end and then ends by itself.
+   * @throws ERR_HANDOFF_STATE unless this process is on probation; ERR_HANDOFF_ALONE: the predecessor is gone, this
+   * process serves on; ERR_HANDOFF_TIMEOUT: it is silent, this process serves until it answers
+   */
+  async fail(reason: string): Promise<void> {
+    if (typeof reason !== 'string') throw invalidArgType('reason', 'a string', reason);
+    if (this.#state !== 'probation')
+      throw stateError(`a process that is ${this.#state} cannot be rolled back`);
+    await (this.#succession as Succession).giveBack(reason);
+  }
+
+  /**
+   * Starts a successor and waits until it has taken over for good, its probation included.
+   * @throws UpgradeError with the reason and the end of the successor's stderr: this process serves on. It has never
+   * stopped, or, if the code is ERR_HANDOFF_ROLLED_BACK, serves again. ERR_HANDOFF_BUSY, ERR_HANDOFF_STATE: nothing was started.
    */
   async upgrade(options: UpgradeOptions = {}): Promise<Receipt> {
     if (this.#state !== 'serving') throw stateError(`a process that is ${this.#state} cannot be upgraded`);
     const holding = this.#holding as Holding;
     const busy = holding.busy();
     if (busy !== undefined) throw new HandoffBusyError(busy);
-    const outcome = new Promise<Receipt>((resolve, reject) => {
-      this.#upgrade = { resolve, reject };
-    });
-    outcome.catch(() => {}); // runUpgrade() may have stopped waiting for it
+    const fate = new Fate();
+    this.#upgrade = fate;
     try {
-      return await runUpgrade(options, {
-        seam: this.#seam,
-        warmMs: this.#timeouts.warm,
-        reserve: (txn, pid) => holding.reserve(txn, pid),
-        outcome,
-      });
+      const reserve = (txn: string, pid: number) => holding.reserve(txn, pid);
+      return await runUpgrade(options, { seam: this.#seam, timeouts: this.#timeouts, fate, reserve });
     } finally {
-      this.#upgrade = undefined;
+      // One that was rolled back waits for the successor's last words, and the next one may be under way.
+      if (this.#upgrade === fate) this.#upgrade = undefined;
     }
   }
 
@@ -247,19 +328,47 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   }
 
   async #close(): Promise<void> {
+    if (this.#state === 'standby') await this.#leaveStandby();
+    // A predecessor that still can serves on, or again: whoever ends a process on probation wants the old one.
+    if (this.#predecessorServes) await this.#succession?.giveBack('the successor was closed').catch(() => {});
     if (this.#state === 'superseded') {
       await this.superseded;
       return;
     }
+    if (this.#rolledBack !== undefined) {
+      await this.#rolledBack;
+      return;
+    }
+    const owner = !this.#predecessorServes; // else it is only silent, and will be back
     this.#state = 'closed';
-    this.#succession?.giveUp('the successor was closed');
     this.#upgrade?.reject(closedError('Handoff')); // the successor is called off and killed
-    const released = this.#holding?.close('the process was closed');
+    const released = owner ? this.#holding?.close('the process was closed') : this.#holding?.handOver();
     this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
     await released;
-    this.#registry.stopAccepting({ unlink: true });
+    const { inherited } = this.#registry;
+    this.#registry.stop({ unlink: (name) => owner || !inherited.includes(name) });
     this.#registry.closeInherited();
-    await this.#drain();
+    await this.#departure.drain();
+  }
+
+  /** The successor gets the service for good; if it dies at that very moment, this process has it again. */
+  async #leaveStandby(): Promise<void> {
+    const settled = new Promise<void>((resolve) => {
+      this.once('superseded', () => resolve());
+      this.once('rolledback', () => resolve());
+    });
+    this.#standby?.settle();
+    await settled;
+  }
+
+  /** There is one, and it has not given the service up. */
+  get #predecessorServes(): boolean {
+    return this.#succession !== undefined && (this.#state === 'starting' || this.#state === 'probation');
+  }
+
+  #requireBoot(what: string): void {
+    this.#requireOpen();
+    if (this.#state !== 'starting' || this.#readyCalled) throw stateError(`${what} belongs before ready()`);
   }
 
   #requireOpen(): void {
@@ -279,27 +388,47 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       timeouts: this.#timeouts,
       generation: this.generation,
       allow: this.#allow,
-      isReady: () => this.#state === 'serving',
-      manifest: () => this.#registry.manifest(this.#control as Fd),
+      notServing: () => this.#notServing(),
+      manifest: (version) => this.#registry.manifest(this.#control as Fd, version),
       lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
-      stopAccepting: () => {
-        this.#holding?.handOver();
-        this.#registry.stopAccepting({ unlink: false });
+      accepted: () => this.#registry.accepted,
+      ready: () => this.#upgrade?.ready(),
+      pause: (inherited, transaction) => {
+        this.#registry.pause(inherited);
+        this.#standby = transaction;
+        this.#inherited = inherited;
+        this.#state = 'standby';
+      },
+      resume: () => {
+        this.#standby = undefined;
+        this.#state = 'serving';
+        this.#resume();
       },
       superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
-      aborted: (error) => {
-        if (this.#upgrade === undefined) this.emit('aborted', error);
-        else this.#upgrade.reject(error);
+      hurry: (behind) => {
+        this.#succession?.hurry(behind + 1);
+        this.#departure.hurry(behind);
       },
-      refused: (error) => this.emit('aborted', error),
+      aborted: (error, rolledBack) => {
+        this.#upgrade?.reject(error);
+        if (rolledBack) this.#announce('rolledback', error);
+        else if (this.#upgrade === undefined) this.#announce('aborted', error);
+      },
+      refused: (error) => this.#announce('aborted', error),
     });
+  }
+
+  #notServing(): 'booting' | 'probation' | undefined {
+    if (this.#state === 'probation') return 'probation';
+    return this.#state === 'serving' ? undefined : 'booting';
   }
 
   // Everything that can fail for want of a descriptor comes before the predecessor stops. Whoever connects to
   // the control socket meanwhile is told by both of us that somebody is busy.
   async #open(): Promise<void> {
-    await this.#registry.accept();
+    await this.#registry.start();
     const control = this.#registry.takeControl();
+    this.#registry.closeInherited();
     if (control === undefined) return;
     try {
       this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }), {
@@ -310,51 +439,69 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     }
   }
 
+  // A listener that cannot be opened for want of a descriptor is tried again, as long as it takes.
+  #resume(): void {
+    if (this.#state !== 'serving' || this.#registry.resume()) return;
+    this.#seam.setTimer(RESUME_RETRY_MS, () => this.#resume());
+  }
+
+  #serve(): void {
+    this.#state = 'probation';
+  }
+
   // Every listener accepts and the predecessor, if there was one, is out of the way. Must not fail.
-  #own(): void {
+  #own(receipt: unknown): void {
     this.#state = 'serving';
-    this.#succession = undefined; // nothing left to give up
+    this.#receipt = readReceipt(receipt);
+    if (this.#receipt !== undefined) this.#receipt.accepted.successor = this.#registry.accepted;
     this.#registry.own();
     this.#restoreStderr();
+    this.#announce('confirmed');
+  }
+
+  #predecessorGone(bye: Bye | undefined): void {
+    if (this.#receipt === undefined) return;
+    this.#receipt.drain = bye ?? 'died';
+    this.#announce('settled', this.#receipt);
   }
 
   // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
   #giveBack(failure: FdpassError): void {
-    const served = this.#state === 'serving';
+    const served = hasCode(failure, 'ERR_HANDOFF_ROLLED_BACK');
     this.#state = 'closed';
     this.#failure = failure;
     this.#succession = undefined;
-    this.#holding?.handOver(); // if it was ours already, and the predecessor has taken it back
+    this.#holding?.handOver();
     this.#control?.close();
     this.#registry.closeInherited();
-    this.#registry.stopAccepting({ unlink: false });
-    void this.#drain();
-    // Later: without a listener this throws, and what runs this step of the machine has more to do.
-    if (served) process.nextTick(() => this.emit('error', failure));
+    const { inherited } = this.#registry;
+    this.#registry.stop({ unlink: (name) => !inherited.includes(name) });
+    this.#rolledBack = this.#departure.drain().then(() => {
+      if (served) this.#departure.end(1);
+    });
+    if (served) this.#announce('rolledback', failure);
   }
 
   async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {
     this.#state = 'superseded';
+    this.#holding?.handOver();
+    this.#registry.stop({ unlink: (name) => this.#inherited?.includes(name) === false });
+    this.#succession?.hurry(1); // our own predecessor may still drain
     this.#upgrade?.resolve(receipt);
-    this.emit('superseded', receipt);
+    this.#announce('superseded', receipt);
     this.#control?.close();
-    transaction.drained(await this.#drain());
-    this.#resolveSuperseded(receipt);
-    // By itself, if nothing else keeps it; else after a grace for whoever awaits `superseded`.
-    this.#seam.setTimer(this.#timeouts.exit, () => this.#seam.exit(0));
+    const drain = transaction.drained(await this.#departure.drain());
+    this.#resolveSuperseded({ ...receipt, drain });
+    this.#departure.end(0);
   }
 
-  #drain() {
-    // Open connections alone need not keep a process: nobody reads from an HTTP/2 session that was told to go.
-    return this.#registry.drain((cut) => this.#seam.setTimer(this.#timeouts.drain, cut, { hold: true }));
+  // Later: a listener may throw, and what runs this step of the machine has more to do.
+  #announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void {
+    process.nextTick(() => this.emit(event as keyof HandoffEvents, ...(args as never)));
   }
 }
 
-interface Settings {
-  name: string;
-  allow: readonly number[];
-  timeouts: HandoffTimeouts;
-  address: UnixAddress;
+interface Settings extends HandoffSettings {
   seam: ProcessSeam;
   registry: Registry;
 }

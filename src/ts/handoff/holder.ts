@@ -1,15 +1,21 @@
 // The holder's side of one transaction, as a pure state machine: events in, commands out. No I/O, no clock.
-// Until COMMIT has been answered nothing is irreversible: every failure just ends the transaction.
+// Until FINAL nothing is irreversible: every failure leaves this process serving, or makes it serve again.
 import type { Frame, FrameType } from './frame';
 import { protocolError } from './frame';
 import {
+  type Accepting,
   type Busy,
+  type Bye,
   commonVersion,
   type Hello,
   MAX_FDS_PER_FRAME,
   type ManifestEntry,
+  type Probation,
+  readAccepted,
+  readAccepting,
   readCount,
   readHello,
+  readProbation,
   readReason,
   VERSIONS,
 } from './payloads';
@@ -20,17 +26,28 @@ export interface HolderFacts {
   pid: number;
   generation: number;
   /** Asked once: a listener that comes later is not part of the transaction. */
-  listeners: () => ManifestEntry[];
+  listeners: (version: number) => ManifestEntry[];
   timeouts: HandoffTimeouts;
   /** Who has the lease, if it is not this transaction's. */
   busy: (txn: string) => Busy | undefined;
+  /** What is known of the transaction when it is decided. */
+  receipt: () => object;
 }
 
+/** Version 1 knows neither PING nor probation: its successor gets COMMIT, and then DRAIN, at once. */
 export type HolderState =
   | { name: 'hello' }
-  | { name: 'offer'; listeners: ManifestEntry[] }
-  | { name: 'fds'; listeners: ManifestEntry[]; sent: number }
-  | { name: 'warm' | 'commit' | 'draining' | 'ended' };
+  | { name: 'offer'; version: number; listeners: ManifestEntry[] }
+  | { name: 'fds'; version: number; listeners: ManifestEntry[]; sent: number }
+  | { name: 'warm'; version: number }
+  | { name: 'ping'; probation: Probation }
+  /** `probation` is undefined for version 1. The holder still accepts. */
+  | { name: 'commit'; probation: Probation | undefined }
+  /** It does not accept, but keeps everything it needs to. `probing`: a PING is unanswered. */
+  | { name: 'probation'; intervalMs: number; leftMs: number; probing: boolean }
+  /** FINAL is sent: only the death of the successor, or its own word, can still take that back. */
+  | { name: 'final' }
+  | { name: 'draining' | 'ended' };
 
 export type HolderEvent =
   | { type: 'start' }
@@ -41,8 +58,10 @@ export type HolderEvent =
   | { type: 'timeout' }
   /** This side calls it off. */
   | { type: 'abort'; reason: string }
+  /** This side wants to leave: the probation is over early. */
+  | { type: 'settle' }
   /** The old process has drained: say goodbye. */
-  | { type: 'drained'; closed: number; forced: number };
+  | { type: 'drained'; bye: Bye };
 
 export type HolderCommand =
   | { do: 'send'; type: FrameType; payload: Record<string, unknown>; fds?: string[] }
@@ -50,12 +69,18 @@ export type HolderCommand =
   | { do: 'deadline'; ms: number | undefined }
   /** The lease is this transaction's from here. */
   | { do: 'lease'; txn: string; hello: Hello }
+  /** The successor has booted. */
   | { do: 'ready' }
-  /** Accept no more, natively, on every listener. Comes before DRAIN is sent. */
-  | { do: 'stopAccepting' }
-  | { do: 'supersede' }
-  /** Ends the transaction; the holder serves on. */
-  | { do: 'fail'; code: HolderFailure; reason: string }
+  /** Stop accepting on what the successor accepts on (undefined: on everything), so that it can be undone. */
+  | { do: 'pause'; accepting: Accepting }
+  /** Accept again. Comes before the successor is told. */
+  | { do: 'resume' }
+  /** The successor owns everything: close, drain, go. It has accepted so many connections. */
+  | { do: 'supersede'; accepted: number | undefined }
+  /** A newer process has been superseded, too. */
+  | { do: 'hurry'; behind: number }
+  /** Ends the transaction; the holder serves on. With `rolledBack` it serves again. */
+  | { do: 'fail'; code: HolderFailure; reason: string; rolledBack: boolean }
   | { do: 'close' };
 
 export type HolderFailure =
@@ -74,21 +99,30 @@ export const HOLDER_START: HolderState = { name: 'hello' };
 
 /** Never throws. */
 export function stepHolder(state: HolderState, event: HolderEvent, facts: HolderFacts): HolderStep {
-  if (state.name === 'ended') return { state, commands: [] };
-  if (state.name === 'draining') return stepDraining(state, event);
+  switch (state.name) {
+    case 'ended':
+      return stay(state);
+    case 'draining':
+      return stepDraining(state, event);
+    case 'final':
+      return stepFinal(state, event);
+    case 'probation':
+      return stepProbation(state, event, facts);
+  }
   switch (event.type) {
     case 'start':
       return { state, commands: [{ do: 'deadline', ms: facts.timeouts.hello }] };
     case 'end':
-      return fail('ERR_HANDOFF_ABORTED', `the successor went away in state ${state.name}`);
+      return end('ERR_HANDOFF_ABORTED', `the successor went away in state ${state.name}`);
     case 'timeout':
       return nak('ERR_HANDOFF_TIMEOUT', `the successor did not answer in time in state ${state.name}`);
     case 'garbage':
       return nak('ERR_HANDOFF_PROTOCOL', event.reason);
     case 'abort':
       return nak('ERR_HANDOFF_ABORTED', event.reason);
+    case 'settle':
     case 'drained':
-      return { state, commands: [] };
+      return stay(state);
     case 'frame':
       try {
         return onFrame(state, event.frame, facts);
@@ -100,30 +134,16 @@ export function stepHolder(state: HolderState, event: HolderEvent, facts: Holder
 
 function onFrame(state: HolderState, frame: Frame, facts: HolderFacts): HolderStep {
   const { type, payload } = frame;
-  if (type === 'NAK') return fail('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
+  if (type === 'NAK') return end('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
   if (state.name === 'hello' && type === 'HELLO') return onHello(frame.txn, readHello(payload), facts);
-  if (state.name === 'offer' && type === 'WANT') return sendNext(state.listeners, 0, facts);
+  if (state.name === 'offer' && type === 'WANT') return sendNext(state, 0, facts);
   if (state.name === 'fds' && type === 'ADOPTED') {
     if (readCount(payload) !== state.sent) throw protocolError('the successor has not adopted what was sent');
-    return sendNext(state.listeners, state.sent, facts);
+    return sendNext(state, state.sent, facts);
   }
-  if (state.name === 'warm' && type === 'READY') {
-    return {
-      state: { name: 'commit' },
-      commands: [{ do: 'ready' }, send('COMMIT', {}), { do: 'deadline', ms: facts.timeouts.commit }],
-    };
-  }
-  if (state.name === 'commit' && type === 'ACCEPTING') {
-    return {
-      state: { name: 'draining' },
-      commands: [
-        { do: 'deadline', ms: undefined },
-        { do: 'stopAccepting' },
-        send('DRAIN', {}),
-        { do: 'supersede' },
-      ],
-    };
-  }
+  if (state.name === 'warm' && type === 'READY') return onReady(state.version, payload, facts);
+  if (state.name === 'ping' && type === 'PONG') return commit(state.probation, facts);
+  if (state.name === 'commit' && type === 'ACCEPTING') return onAccepting(state.probation, payload, facts);
   throw protocolError(`${type} does not belong into state ${state.name}`);
 }
 
@@ -131,15 +151,16 @@ function onHello(txn: string, hello: Hello, facts: HolderFacts): HolderStep {
   const version = commonVersion(hello.versions);
   if (version === undefined) {
     const reason = `no common version: ${hello.versions.join('-')} and ${VERSIONS.join('-')}`;
-    return end('ERR_HANDOFF_VERSION', reason, send('REFUSED', { versions: VERSIONS, reason }));
+    const refusal = send('REFUSED', { versions: VERSIONS, reason, why: 'version' });
+    return end('ERR_HANDOFF_VERSION', reason, refusal);
   }
   const busy = facts.busy(txn);
   if (busy !== undefined)
     return end('ERR_HANDOFF_BUSY', `process ${busy.pid} is first`, send('BUSY', { ...busy }));
   const { pid, generation } = facts;
-  const listeners = facts.listeners();
+  const listeners = facts.listeners(version);
   return {
-    state: { name: 'offer', listeners },
+    state: { name: 'offer', version, listeners },
     commands: [
       { do: 'lease', txn, hello },
       send('OFFER', { version, pid, generation, listeners }),
@@ -148,13 +169,17 @@ function onHello(txn: string, hello: Hello, facts: HolderFacts): HolderStep {
   };
 }
 
-function sendNext(listeners: ManifestEntry[], sent: number, facts: HolderFacts): HolderStep {
+function sendNext(
+  { version, listeners }: { version: number; listeners: ManifestEntry[] },
+  sent: number,
+  facts: HolderFacts,
+): HolderStep {
   const names = listeners.slice(sent, sent + MAX_FDS_PER_FRAME).map((entry) => entry.name);
   if (names.length === 0) {
-    return { state: { name: 'warm' }, commands: [{ do: 'deadline', ms: facts.timeouts.warm }] };
+    return { state: { name: 'warm', version }, commands: [{ do: 'deadline', ms: facts.timeouts.warm }] };
   }
   return {
-    state: { name: 'fds', listeners, sent: sent + names.length },
+    state: { name: 'fds', version, listeners, sent: sent + names.length },
     commands: [
       { ...send('FDS', { names }), fds: names },
       { do: 'deadline', ms: facts.timeouts.fds },
@@ -162,33 +187,156 @@ function sendNext(listeners: ManifestEntry[], sent: number, facts: HolderFacts):
   };
 }
 
+function onReady(version: number, payload: Frame['payload'], facts: HolderFacts): HolderStep {
+  if (version === 1) {
+    const { state, commands } = commit(undefined, facts);
+    return { state, commands: [{ do: 'ready' }, ...commands] };
+  }
+  return {
+    state: { name: 'ping', probation: readProbation(payload) },
+    commands: [{ do: 'ready' }, send('PING', {}), { do: 'deadline', ms: facts.timeouts.ping }],
+  };
+}
+
+function commit(probation: Probation | undefined, facts: HolderFacts): HolderStep {
+  return {
+    state: { name: 'commit', probation },
+    commands: [send('COMMIT', {}), { do: 'deadline', ms: facts.timeouts.commit }],
+  };
+}
+
+function onAccepting(
+  probation: Probation | undefined,
+  payload: Frame['payload'],
+  facts: HolderFacts,
+): HolderStep {
+  if (probation === undefined) {
+    const accepting = { inherited: undefined, bound: [], rssBytes: undefined };
+    return supersede(undefined, { do: 'pause', accepting }, send('DRAIN', {}));
+  }
+  const pause: HolderCommand = { do: 'pause', accepting: readAccepting(payload) };
+  if (probation.ms === 0) {
+    const { state, commands } = settle(facts);
+    return { state, commands: [pause, ...commands] };
+  }
+  const { ms, intervalMs } = probation;
+  return {
+    state: { name: 'probation', intervalMs, leftMs: ms, probing: false },
+    commands: [pause, send('PROBATION', { ms }), { do: 'deadline', ms: Math.min(intervalMs, ms) }],
+  };
+}
+
+type InProbation = HolderState & { name: 'probation' };
+
+function stepProbation(state: InProbation, event: HolderEvent, facts: HolderFacts): HolderStep {
+  switch (event.type) {
+    case 'frame':
+      return onFrameInProbation(state, event.frame, facts);
+    case 'timeout':
+      if (state.probing)
+        return rollBack('ERR_HANDOFF_TIMEOUT', 'the successor does not answer: it hangs, or is too busy');
+      return {
+        state: { ...state, probing: true },
+        commands: [send('PING', {}), { do: 'deadline', ms: facts.timeouts.ping }],
+      };
+    case 'end':
+      return rollBack('ERR_HANDOFF_ABORTED', 'the successor died on probation');
+    case 'garbage':
+      return rollBack('ERR_HANDOFF_PROTOCOL', event.reason);
+    case 'abort':
+      return rollBack('ERR_HANDOFF_ABORTED', event.reason);
+    case 'settle':
+      return settle(facts);
+    default:
+      return stay(state);
+  }
+}
+
+function onFrameInProbation(state: InProbation, { type, payload }: Frame, facts: HolderFacts): HolderStep {
+  if (type === 'PONG' && state.probing) {
+    const { intervalMs } = state;
+    const leftMs = state.leftMs - intervalMs;
+    if (leftMs <= 0) return settle(facts);
+    return {
+      state: { ...state, leftMs, probing: false },
+      commands: [{ do: 'deadline', ms: Math.min(intervalMs, leftMs) }],
+    };
+  }
+  // We were silent for so long that it has taken everything over.
+  if (type === 'DRAIN') return supersede(readAccepted(payload));
+  if (type === 'NAK') return rollBack('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
+  return rollBack('ERR_HANDOFF_PROTOCOL', `${type} does not belong into state probation`);
+}
+
+function settle(facts: HolderFacts): HolderStep {
+  return {
+    state: { name: 'final' },
+    commands: [send('FINAL', { receipt: facts.receipt() }), { do: 'deadline', ms: facts.timeouts.commit }],
+  };
+}
+
+// The successor may have read FINAL, and be primary: only what proves that it has not, or is dead, brings us back.
+function stepFinal(state: HolderState, event: HolderEvent): HolderStep {
+  if (event.type === 'end')
+    return rollBack('ERR_HANDOFF_ABORTED', 'the successor died as it was to own it all');
+  if (event.type === 'frame') {
+    const { type, payload } = event.frame;
+    if (type === 'NAK')
+      return rollBack('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
+    if (type === 'PONG') return stay(state); // settle() did not wait for it
+    return supersede(readAccepted(payload));
+  }
+  return event.type === 'timeout' || event.type === 'garbage' ? supersede(undefined) : stay(state);
+}
+
 // The successor has taken over: whatever it says or does now, this process goes on draining.
 function stepDraining(state: HolderState, event: HolderEvent): HolderStep {
   if (event.type === 'drained') {
-    const { closed, forced } = event;
-    return { state: { name: 'ended' }, commands: [send('BYE', { closed, forced }), { do: 'close' }] };
+    return { state: { name: 'ended' }, commands: [send('BYE', { ...event.bye }), { do: 'close' }] };
   }
   if (event.type === 'end' || event.type === 'garbage') {
     return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
   }
-  return { state, commands: [] };
+  if (event.type === 'frame' && event.frame.type === 'HURRY') {
+    const { behind } = event.frame.payload;
+    return { state, commands: typeof behind === 'number' ? [{ do: 'hurry', behind }] : [] };
+  }
+  return stay(state);
+}
+
+function supersede(accepted: number | undefined, ...first: HolderCommand[]): HolderStep {
+  return {
+    state: { name: 'draining' },
+    commands: [{ do: 'deadline', ms: undefined }, ...first, { do: 'supersede', accepted }],
+  };
 }
 
 function send(type: FrameType, payload: Record<string, unknown>): HolderCommand & { do: 'send' } {
   return { do: 'send', type, payload };
 }
 
+function stay(state: HolderState): HolderStep {
+  return { state, commands: [] };
+}
+
 function nak(code: HolderFailure, reason: string): HolderStep {
   return end(code, reason, send('NAK', { reason }));
 }
 
-function fail(code: HolderFailure, reason: string): HolderStep {
-  return end(code, reason);
+// First accept, then tell the successor that it may stop.
+function rollBack(code: HolderFailure, reason: string): HolderStep {
+  const { state, commands } = nak(code, reason);
+  const failure: HolderCommand = { do: 'fail', code, reason, rolledBack: true };
+  return {
+    state,
+    commands: [{ do: 'resume' }, ...commands.map((command) => (command.do === 'fail' ? failure : command))],
+  };
 }
 
 function end(code: HolderFailure, reason: string, ...last: HolderCommand[]): HolderStep {
+  const failure: HolderCommand = { do: 'fail', code, reason, rolledBack: false };
   return {
     state: { name: 'ended' },
-    commands: [{ do: 'deadline', ms: undefined }, ...last, { do: 'fail', code, reason }, { do: 'close' }],
+    commands: [{ do: 'deadline', ms: undefined }, ...last, failure, { do: 'close' }],
   };
 }

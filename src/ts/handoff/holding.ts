@@ -3,7 +3,8 @@ import type { FdpassError } from '../base/errors';
 import type { Fd } from '../fd/fd';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import type { UnixSeqpacketServer } from '../sockets/seqpacket-server';
-import type { Busy, ManifestEntry } from './payloads';
+import { encodeFrame, NO_TXN } from './frame';
+import { type Busy, type ManifestEntry, VERSIONS } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Receipt } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -18,17 +19,24 @@ export interface HoldingHooks {
   timeouts: HandoffTimeouts;
   generation: number;
   allow: readonly number[];
-  /** False until ready(): there is nothing to hand over yet. */
-  isReady(): boolean;
-  manifest(): ManifestEntry[];
+  /** What this process is doing that makes an upgrade impossible; undefined: it serves. */
+  notServing(): 'booting' | 'probation' | undefined;
+  manifest(version: number): ManifestEntry[];
   lend(name: string): Fd;
-  stopAccepting(): void;
+  accepted(): number;
+  ready(): void;
+  pause(inherited: readonly string[] | undefined, transaction: Transaction): void;
+  resume(): void;
   superseded(receipt: Receipt, transaction: Transaction): void;
-  /** The upgrade that had the lease did not happen. */
-  aborted(error: FdpassError): void;
+  hurry(behind: number): void;
+  /** The upgrade that had the lease did not happen, or was taken back. */
+  aborted(error: FdpassError, rolledBack: boolean): void;
   /** Somebody did not even get to ask. */
   refused(error: Error): void;
 }
+
+/** What became of a successor that this process gives up: 'too late', it serves and keeps the service. */
+export type CalledOff = 'called off' | 'rolled back' | 'too late';
 
 /** Who may hand over right now. Freed with its connection, however that ends. */
 interface Lease {
@@ -59,28 +67,29 @@ export class Holding {
 
   /** Why no upgrade may begin now. */
   busy(): Busy | undefined {
-    const { seam, isReady } = this.#hooks;
+    const { seam, notServing } = this.#hooks;
     if (this.#lease !== undefined) {
       const { pid, since, transaction } = this.#lease;
       return { pid, ageMs: seam.now() - since, state: transaction?.state ?? 'starting' };
     }
-    if (isReady()) return undefined;
-    return { pid: seam.pid, ageMs: seam.now() - this.#started, state: 'booting' };
+    const state = notServing();
+    return state && { pid: seam.pid, ageMs: seam.now() - this.#started, state };
   }
 
   /**
    * Keeps the lease for a successor that is being started.
-   * @returns calls that successor off, now or whenever it speaks up; false if it has taken over
+   * @returns calls that successor off, now or whenever it speaks up
    */
-  reserve(txn: string, pid: number): (reason: string) => boolean {
+  reserve(txn: string, pid: number): (reason: string) => CalledOff {
     const lease: Lease = { txn, pid, since: this.#hooks.seam.now(), transaction: undefined };
     this.#lease = lease;
     return (reason) => {
-      if (lease.transaction?.superseded) return false;
+      if (lease.transaction?.committed) return 'too late';
       this.#calledOff.add(txn);
+      const paused = lease.transaction?.paused === true;
       lease.transaction?.abort(reason);
       if (this.#lease === lease) this.#lease = undefined;
-      return true;
+      return paused ? 'rolled back' : 'called off';
     };
   }
 
@@ -101,7 +110,7 @@ export class Holding {
     try {
       requireTrusted(socket, this.#hooks.allow);
     } catch (error) {
-      void socket.close();
+      refuse(socket);
       this.#hooks.refused(error as FdpassError);
       return;
     }
@@ -128,13 +137,25 @@ export class Holding {
         this.#lease ??= { txn, pid, since: this.#hooks.seam.now(), transaction };
         Object.assign(this.#lease, { pid, transaction });
       },
-      failed: (error) => {
+      failed: (error, rolledBack) => {
         this.#strangers.delete(transaction);
         if (this.#lease?.transaction !== transaction) return;
         this.#lease = undefined;
-        this.#hooks.aborted(error);
+        this.#hooks.aborted(error, rolledBack);
       },
     });
     this.#strangers.add(transaction);
   }
+}
+
+// It has asked nothing yet, so that there is no transaction to name; it may know why it is turned away.
+function refuse(socket: UnixSeqpacket): void {
+  const { uid } = socket.peerCredentials;
+  const reason = `uid ${uid} may not take over; add it to options.allow of the process that serves, if it may`;
+  const payload = { versions: VERSIONS, reason, why: 'user' };
+  const frame = encodeFrame({ type: 'REFUSED', txn: NO_TXN, sequence: 0, payload });
+  socket.send(frame).then(
+    () => socket.close(),
+    () => socket.close(), // it did not wait for the answer
+  );
 }

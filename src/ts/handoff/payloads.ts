@@ -1,10 +1,12 @@
 // What each frame carries. Readers check the fields they know and ignore the others, so that a later
 // minor version can add some. Pure.
-import type { SocketFamily, SocketType } from '../fd/describe';
+
+import { MAX_TIMEOUT_MS } from '../base/limits';
+import type { FdInfo, SocketFamily, SocketType } from '../fd/describe';
 import { protocolError } from './frame';
 
 /** Versions of the protocol that this code speaks, both included. */
-export const VERSIONS: readonly [min: number, max: number] = [1, 1];
+export const VERSIONS: readonly [min: number, max: number] = [1, 2];
 
 /** Descriptors in one FDS frame. 16 to 64 moved connections fastest; below 253 in any case. */
 export const MAX_FDS_PER_FRAME = 64;
@@ -15,13 +17,19 @@ export const MAX_LISTENERS = 253;
 /** The name under which the control socket itself is handed over. Not a name that listen() accepts. */
 export const CONTROL_NAME = '(control)';
 
-/** A listener as the holder describes it, for the successor to check what it receives. */
+/** A descriptor as the holder describes it, for the successor to check what it receives. */
 export interface ManifestEntry {
   name: string;
-  family: SocketFamily;
-  type: SocketType;
+  /** family, type and address are '' where there is none: this is a file, or a socket without a name. */
+  family: SocketFamily | '';
+  type: SocketType | '';
   /** printEndpoint() of what it is bound to. */
   address: string;
+  /** The rest is said from version 2 on. Version 1 has listening sockets only. */
+  kind?: FdInfo['kind'];
+  listening?: boolean;
+  /** In decimal: of a descriptor that has no address to tell it by. */
+  inode?: string;
 }
 
 export interface Hello {
@@ -35,6 +43,36 @@ export interface Offer {
   pid: number;
   generation: number;
   listeners: ManifestEntry[];
+}
+
+/** How the successor proves itself after it has taken over; the holder stands by meanwhile. Version 2. */
+export interface Probation {
+  /** 0: not at all. */
+  ms: number;
+  /** From an answer to the next PING. */
+  intervalMs: number;
+}
+
+/** What the successor says when it accepts. Version 1 does not say it. */
+export interface Accepting {
+  /** The listeners that are served by both now; undefined: all. */
+  inherited: readonly string[] | undefined;
+  /** Those that it has opened itself. */
+  bound: readonly string[];
+  rssBytes: number | undefined;
+}
+
+/** How the holder ended. */
+export interface Bye {
+  closed: number;
+  forced: number;
+  ms: number;
+}
+
+export interface Refusal {
+  versions: readonly [number, number];
+  reason: string;
+  why: 'version' | 'user';
 }
 
 export interface Busy {
@@ -70,6 +108,21 @@ export function readOffer(payload: Payload): Offer {
   };
 }
 
+export function readRefusal(payload: Payload): Refusal {
+  const why = payload['why'] === 'user' ? 'user' : 'version'; // version 1 knows one reason only
+  return { versions: readVersions(payload), reason: textField(payload, 'reason'), why };
+}
+
+/** Of READY. */
+export function readProbation(payload: Payload): Probation {
+  const ms = numberField(payload, 'probationMs');
+  const intervalMs = numberField(payload, 'intervalMs');
+  if (!Number.isInteger(ms) || ms < 0 || ms > MAX_TIMEOUT_MS) throw protocolError('probationMs is no time');
+  if (!Number.isInteger(intervalMs) || intervalMs < 1 || intervalMs > MAX_TIMEOUT_MS)
+    throw protocolError('intervalMs is no time');
+  return { ms, intervalMs };
+}
+
 export function readBusy(payload: Payload): Busy {
   return {
     pid: numberField(payload, 'pid'),
@@ -79,17 +132,37 @@ export function readBusy(payload: Payload): Busy {
 }
 
 export function readNames(payload: Payload): string[] {
-  const { names } = payload;
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
-  throw protocolError('names is not a list of strings');
+  return namesField(payload, 'names');
+}
+
+export function readAccepting(payload: Payload): Accepting {
+  return {
+    inherited: namesField(payload, 'inherited'),
+    bound: payload['bound'] === undefined ? [] : namesField(payload, 'bound'),
+    rssBytes: countField(payload, 'rssBytes'),
+  };
+}
+
+/** Of DRAIN, in version 2. */
+export function readAccepted(payload: Payload): number | undefined {
+  return countField(payload, 'accepted');
+}
+
+/** Of BYE. Undefined where one is missing: it does not say how the holder ended. */
+export function readBye(payload: Payload): Bye | undefined {
+  const closed = countField(payload, 'closed');
+  const forced = countField(payload, 'forced');
+  if (closed === undefined || forced === undefined) return undefined;
+  return { closed, forced, ms: countField(payload, 'ms') ?? 0 };
 }
 
 export function readCount(payload: Payload): number {
   return numberField(payload, 'count');
 }
 
-export function readReason(payload: Payload): string {
-  return textField(payload, 'reason');
+/** Of NAK, which counts whatever its reason looks like. */
+export function readReason({ reason }: Payload): string {
+  return typeof reason === 'string' ? reason : 'no reason was given';
 }
 
 /** The highest version that both sides speak. */
@@ -98,6 +171,7 @@ export function commonVersion(theirs: readonly [number, number]): number | undef
   return highest >= Math.max(VERSIONS[0], theirs[0]) ? highest : undefined;
 }
 
+// The successor compares: a word that nobody knows fits nothing.
 function readManifestEntry(value: unknown): ManifestEntry {
   if (typeof value !== 'object' || value === null) throw protocolError('a listener is not an object');
   const entry = value as Payload;
@@ -106,7 +180,22 @@ function readManifestEntry(value: unknown): ManifestEntry {
     family: textField(entry, 'family') as SocketFamily,
     type: textField(entry, 'type') as SocketType,
     address: textField(entry, 'address'),
+    kind: entry['kind'] === undefined ? 'socket' : (textField(entry, 'kind') as FdInfo['kind']),
+    listening: entry['listening'] !== false,
+    ...(entry['inode'] === undefined ? {} : { inode: textField(entry, 'inode') }),
   };
+}
+
+/** A figure that nothing depends on. */
+function countField(payload: Payload, name: string): number | undefined {
+  const value = payload[name];
+  return typeof value === 'number' && value >= 0 ? value : undefined;
+}
+
+function namesField(payload: Payload, name: string): string[] {
+  const value = payload[name];
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw protocolError(`${name} is not a list of strings`);
 }
 
 function numberField(payload: Payload, name: string): number {

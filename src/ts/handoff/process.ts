@@ -36,6 +36,8 @@ export interface ProcessSeam {
   readonly args: readonly string[];
   /** Milliseconds of a clock that only goes forward. */
   now(): number;
+  /** Resident memory of this process. */
+  rssBytes(): number;
   /** Milliseconds since this process was started. */
   uptimeMs(): number;
   /**
@@ -44,6 +46,8 @@ export interface ProcessSeam {
    */
   setTimer(ms: number, callback: () => void, options?: { hold?: boolean }): () => void;
   spawn(spec: SpawnSpec): SpawnedProcess;
+  /** With which code the process ends by itself. */
+  setExitCode(code: number): void;
   exit(code: number): void;
 }
 
@@ -58,6 +62,7 @@ export const systemProcess: ProcessSeam = {
     return [...process.execArgv, ...process.argv.slice(1)];
   },
   now: () => performance.now(),
+  rssBytes: () => process.memoryUsage.rss(),
   uptimeMs: () => process.uptime() * 1000,
   setTimer(ms, callback, options) {
     const timer = setTimeout(callback, ms);
@@ -65,6 +70,9 @@ export const systemProcess: ProcessSeam = {
     return () => clearTimeout(timer);
   },
   spawn: spawnSuccessor,
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
   exit: (code) => process.exit(code),
 };
 

@@ -1,28 +1,35 @@
-// Registry: the listeners of this process by name, inherited or bound, and the servers that use them.
-import type net from 'node:net';
+// Registry: the descriptors of this process by name, inherited or bound or put, and the services that use them.
 import { FdpassError, outOfRange } from '../base/errors';
+import { linkOf } from '../fd/access';
 import { UnixAddress } from '../fd/address';
-import { adoptServer } from '../fd/adopt';
-import { describeFd, type FdInfo, printEndpoint } from '../fd/describe';
-import { Fd } from '../fd/fd';
+import { describeFd, explain, type FdInfo, printEndpoint } from '../fd/describe';
+import type { Fd } from '../fd/fd';
 import { type BoundName, holdName } from '../sockets/bind-path';
-import { Connections, type DrainCount } from './connections';
-import { bindEndpoint, type Endpoint, matches } from './endpoint';
+import type { DrainCount } from './connections';
+import { KeptService } from './datagram-service';
+import type { Place } from './endpoint';
 import { protocolError } from './frame';
 import { CONTROL_NAME, MAX_LISTENERS, type ManifestEntry } from './payloads';
+import type { Service, SetLimit } from './service';
 
 /** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
 const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
 
 interface Listener {
-  /** What is handed over. The server works on a duplicate. */
+  /** What is handed over. The service works on a duplicate. */
   fd: Fd;
   /** Set once this process is responsible for the file of a unix address. */
   name: BoundName | undefined;
   inherited: boolean;
-  backlog: number;
-  server: net.Server;
-  connections: Connections;
+  service: Service;
+}
+
+export interface Claim<S extends Service> {
+  place: Place;
+  /** The program's own object, which may serve one name only. */
+  user?: object;
+  /** Makes the service. The descriptor is lent. */
+  service: (fd: Fd) => S;
 }
 
 export interface ListenerStatus {
@@ -36,20 +43,18 @@ export class Registry {
   readonly #listeners = new Map<string, Listener>();
   /** Received and not claimed by a listen() yet. */
   readonly #inherited = new Map<string, Fd>();
+  /** Those that the program has taken: they are its own. */
+  readonly #taken = new Set<string>();
 
   /**
    * Takes a received descriptor over, if it is what the manifest says.
    * @throws ERR_HANDOFF_PROTOCOL; the descriptor is closed then
    */
   inherit(entry: ManifestEntry, fd: Fd): void {
-    const info = fd.describe();
-    const address = info.local === undefined ? '' : printEndpoint(info.local);
-    const fits = info.family === entry.family && info.type === entry.type && address === entry.address;
-    if (!fits || info.listening !== true || this.#inherited.has(entry.name)) {
+    if (!fits(entry, manifestEntry(entry.name, fd.describe())) || this.#inherited.has(entry.name)) {
       fd.close();
-      throw protocolError(
-        `the descriptor of listener ${entry.name} is not the ${entry.type} socket on ${entry.address}`,
-      );
+      const what = `${entry.listening ? 'listening ' : ''}${entry.type || entry.kind}`;
+      throw protocolError(`the descriptor of ${entry.name} is not the ${what} on ${entry.address}`);
     }
     this.#inherited.set(entry.name, fd);
   }
@@ -62,51 +67,119 @@ export class Registry {
   }
 
   /**
-   * Gives `server` the inherited listener of that name, if its address is still wanted, or a new one.
-   * It does not accept yet.
+   * Gives a service the inherited descriptor of that name, if it is at the place that is wanted, or a new one. It
+   * does not start yet.
    */
-  claim(name: string, server: net.Server, endpoint: Endpoint): void {
-    this.#requireFree(name, server);
+  claim<S extends Service>(name: string, { place, user, service }: Claim<S>): S {
+    this.#requireFree(name);
+    this.#requireUnused(name, user);
     const inherited = this.#inherited.get(name);
-    const use = inherited !== undefined && matches(endpoint, inherited.describe());
-    const bound = use ? { fd: inherited, name: undefined } : bindEndpoint(endpoint);
-    if (use) this.#inherited.delete(name);
-    this.#listeners.set(name, {
-      ...bound,
-      inherited: use,
-      backlog: endpoint.backlog,
-      server,
-      connections: new Connections(server),
-    });
-  }
-
-  /** Starts accepting on every listener that does not yet. */
-  async accept(): Promise<void> {
-    for (const { server, fd, backlog } of this.#listeners.values()) {
-      if (server.listening) continue;
-      using duplicate = Fd.dup(fd); // ours again if it is not adopted
-      await adoptServer(server, duplicate, { backlog });
+    const use = inherited !== undefined && place.matches(inherited.describe());
+    const { fd, name: file } = use ? { fd: inherited, name: undefined } : place.bind();
+    let made: S;
+    try {
+      made = service(fd);
+    } catch (error) {
+      if (!use) {
+        file?.unlink();
+        fd.close();
+      }
+      throw error;
     }
+    if (use) this.#inherited.delete(name);
+    this.#listeners.set(name, { fd, name: file, inherited: use, service: made });
+    return made;
   }
 
-  /** From here this process owns the names: what nobody claimed is closed, files are ours to remove. */
+  /** Keeps a descriptor, which it owns from here, under that name; one that was put there before is closed. */
+  put(name: string, fd: Fd): void {
+    const before = this.#listeners.get(name);
+    try {
+      if (!(before?.service instanceof KeptService)) this.#requireFree(name);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    before?.fd.close();
+    this.#listeners.set(name, { fd, name: undefined, inherited: false, service: new KeptService() });
+  }
+
+  /** The inherited descriptor of that name, which the caller owns from here. */
+  take(name: string): Fd | undefined {
+    const fd = name === CONTROL_NAME ? undefined : this.#inherited.get(name);
+    if (fd === undefined) return undefined;
+    this.#inherited.delete(name);
+    this.#taken.add(name);
+    return fd;
+  }
+
+  /** Accepts on every listener that does not yet. */
+  async start(): Promise<void> {
+    for (const { service, fd } of this.#listeners.values()) await service.start(fd);
+  }
+
+  /** The names that were handed down and are in use. */
+  get inherited(): string[] {
+    const claimed = [...this.#listeners].filter(([, { inherited }]) => inherited).map(([name]) => name);
+    return [...claimed, ...this.#taken];
+  }
+
+  /** The names that this process has opened itself. */
+  get bound(): string[] {
+    const bound = [...this.#listeners].filter(([, { inherited, service }]) => {
+      return !inherited && !(service instanceof KeptService);
+    });
+    return bound.map(([name]) => name);
+  }
+
+  /** Connections that were accepted so far. */
+  get accepted(): number {
+    return [...this.#listeners.values()].reduce((sum, { service }) => sum + service.accepted, 0);
+  }
+
+  /** From here this process owns the names: files are ours to remove. */
   own(): void {
-    this.closeInherited();
     for (const listener of this.#listeners.values()) {
+      if (listener.service instanceof KeptService) continue; // its maker's
       const { local } = listener.fd.describe();
       if (local instanceof UnixAddress) listener.name ??= holdName(local);
     }
   }
 
+  /**
+   * Stops accepting on what the successor accepts on; undefined: on everything. The rest goes on: its clients
+   * would wait for somebody who may never accept.
+   */
+  pause(inherited: readonly string[] | undefined): void {
+    for (const [name, { service, fd }] of this.#listeners) {
+      if (inherited === undefined || inherited.includes(name)) service.pause(fd);
+    }
+  }
+
+  /** Undoes pause(). @returns false if some have no descriptor to do it with: try again */
+  resume(): boolean {
+    let complete = true;
+    for (const { service, fd } of this.#listeners.values()) {
+      try {
+        service.resume(fd);
+      } catch {
+        complete = false; // the others shall accept
+      }
+    }
+    return complete;
+  }
+
+  /** What nobody has claimed is closed: nobody would accept on it. */
   closeInherited(): void {
     for (const fd of this.#inherited.values()) fd.close();
     this.#inherited.clear();
   }
 
-  /** What a successor is told; `control` is its listener. */
-  manifest(control: Fd): ManifestEntry[] {
+  /** What a successor is told; `control` is its listener. Version 1 knows listening streams only. */
+  manifest(control: Fd, version: number): ManifestEntry[] {
     const entries = [...this.#listeners].map(([name, { fd }]) => manifestEntry(name, fd.describe()));
-    return [manifestEntry(CONTROL_NAME, describeFd(control.fd)), ...entries];
+    const known = entries.filter(({ type, listening }) => version > 1 || (type === 'stream' && listening));
+    return [manifestEntry(CONTROL_NAME, describeFd(control.fd)), ...known];
   }
 
   /** The descriptor of a name, lent. */
@@ -116,18 +189,22 @@ export class Registry {
     return listener.fd;
   }
 
-  /** @param options.unlink removes the files of unix addresses: nobody takes over */
-  stopAccepting(options: { unlink: boolean }): void {
-    for (const { fd, name, connections } of this.#listeners.values()) {
-      if (options.unlink) name?.unlink();
-      connections.stopAccepting();
+  /**
+   * Stops accepting for good.
+   * @param options.unlink the listeners whose files go, too: nobody takes over
+   */
+  stop(options: { unlink: (name: string) => boolean }): void {
+    for (const [listener, { fd, name, service }] of this.#listeners) {
+      if (fd.fd === -1) continue; // stopped already
+      if (options.unlink(listener)) name?.unlink(); // while its socket is open: see holdName()
+      service.stop(fd);
       fd.close();
     }
   }
 
-  async drain(setLimit: (cut: () => void) => () => void): Promise<DrainCount> {
+  async drain(setLimit: SetLimit): Promise<DrainCount> {
     const counts = await Promise.all(
-      [...this.#listeners.values()].map(({ connections }) => connections.drain(setLimit)),
+      [...this.#listeners.values()].map(({ service }) => service.drain(setLimit)),
     );
     return counts.reduce(
       (sum, count) => ({ closed: sum.closed + count.closed, forced: sum.forced + count.forced }),
@@ -136,22 +213,15 @@ export class Registry {
   }
 
   status(): ListenerStatus[] {
-    return [...this.#listeners].map(([name, { fd, inherited, connections }]) => {
-      const local = fd.fd === -1 ? undefined : fd.describe().local;
-      const address = local === undefined ? '(closed)' : printEndpoint(local);
-      return { name, address, inherited, connections: connections.open };
+    return [...this.#listeners].map(([name, { fd, inherited, service }]) => {
+      const address = fd.fd === -1 ? '(closed)' : addressOf(fd);
+      return { name, address, inherited, connections: service.open };
     });
   }
 
-  #requireFree(name: string, server: net.Server): void {
+  #requireFree(name: string): void {
     if (!LISTENER_NAME.test(name)) {
       throw outOfRange('name', '1 to 64 letters, digits, and any of . _ : / -', name);
-    }
-    if ([...this.#listeners.values()].some((listener) => listener.server === server)) {
-      throw new FdpassError(
-        'ERR_HANDOFF_SERVER_TAKEN',
-        `the server of ${name} has a listener already; one server, one name`,
-      );
     }
     if (this.#listeners.has(name)) {
       throw new FdpassError(
@@ -166,12 +236,31 @@ export class Registry {
       );
     }
   }
+
+  #requireUnused(name: string, user: object | undefined): void {
+    if (user === undefined || ![...this.#listeners.values()].some(({ service }) => service.user === user))
+      return;
+    throw new FdpassError(
+      'ERR_HANDOFF_SERVER_TAKEN',
+      `the server of ${name} has a listener already; one server, one name`,
+    );
+  }
 }
 
 function manifestEntry(name: string, info: FdInfo): ManifestEntry {
-  const { family, type, local } = info;
-  if (family === undefined || type === undefined || local === undefined) {
-    throw protocolError(`listener ${name} is no socket any more`);
-  }
-  return { name, family, type, address: printEndpoint(local) };
+  const { kind, family = '', type = '', listening = false, local, inode } = info;
+  const address = local === undefined ? '' : printEndpoint(local);
+  // An address tells a socket; anything else is told by its inode.
+  return { name, family, type, address, kind, listening, ...(address === '' ? { inode: `${inode}` } : {}) };
+}
+
+function fits(said: ManifestEntry, seen: ManifestEntry): boolean {
+  const fields = ['family', 'type', 'address', 'kind', 'listening', 'inode'] as const;
+  return fields.every((field) => said[field] === seen[field]);
+}
+
+/** For an operator. */
+function addressOf(fd: Fd): string {
+  const info = fd.describe();
+  return info.local === undefined ? explain(info, linkOf(fd.fd)) : printEndpoint(info.local);
 }

@@ -6,7 +6,7 @@ import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
 import { Deadline } from './deadline';
 import type { Frame } from './frame';
-import { type Offer, readNames } from './payloads';
+import { type Accepting, type Bye, type Offer, type Probation, readNames } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Registry } from './registry';
 import {
@@ -22,10 +22,17 @@ export interface SuccessionHooks {
   seam: ProcessSeam;
   timeouts: HandoffTimeouts;
   registry: Registry;
+  probation: Probation;
   /** Starts accepting on every listener. */
   accept(): Promise<void>;
-  /** The lease is ours. */
-  own(): void;
+  /** The predecessor has stopped accepting and stands by. */
+  serve(): void;
+  /** Resolves if all is well; rejects with what is not. */
+  check(): Promise<void>;
+  /** The lease is ours. With the receipt, as the predecessor sent it. */
+  own(receipt: unknown): void;
+  /** The predecessor has ended; without a word it died. */
+  gone(bye: Bye | undefined): void;
   /** Give up what was inherited; the predecessor serves on. */
   fail(error: FdpassError): void;
 }
@@ -38,6 +45,8 @@ export class Succession {
   #received = 0;
   #failure: FdpassError | undefined;
   readonly #deadline: Deadline;
+  /** Who waits for the predecessor to take the service back. */
+  #givingBack: { resolve(): void; reject(error: Error): void } | undefined;
   /** Who waits for the next milestone: the inheritance, then the takeover. */
   #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
@@ -61,13 +70,30 @@ export class Succession {
     return this.#offer as Offer;
   }
 
-  /** Resolves when this process serves alone. @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL */
+  /** Resolves when this process serves alone, on probation or for good. @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL */
   ready(): Promise<void> {
     return this.#milestone({ type: 'ready' });
   }
 
   giveUp(reason: string): void {
     this.#dispatch({ type: 'giveUp', reason });
+  }
+
+  /**
+   * Gives the service back, on probation. Resolves when the predecessor accepts again.
+   * @throws ERR_HANDOFF_ALONE if it is gone: this process serves on, and for good;
+   * ERR_HANDOFF_TIMEOUT if it is silent: this process serves on until it answers
+   */
+  giveBack(reason: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#givingBack = { resolve, reject };
+      this.#dispatch({ type: 'giveUp', reason });
+    });
+  }
+
+  /** This process has been superseded, and so have `behind` - 1 after it. */
+  hurry(behind: number): void {
+    this.#dispatch({ type: 'hurry', behind });
   }
 
   // The channel holds the process only while somebody waits for it: a program that breaks while it boots
@@ -110,10 +136,17 @@ export class Succession {
   }
 
   #dispatch(event: SuccessorEvent): void {
-    const facts = { uptimeMs: this.#hooks.seam.uptimeMs, timeouts: this.#hooks.timeouts };
+    const { seam, timeouts, probation, registry } = this.#hooks;
+    const accepted = (): number => registry.accepted;
+    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, accepted };
     const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
     for (const command of step.commands) this.#run(command);
+  }
+
+  #accepting(): Accepting {
+    const { seam, registry } = this.#hooks;
+    return { inherited: registry.inherited, bound: registry.bound, rssBytes: seam.rssBytes() };
   }
 
   #run(command: SuccessorCommand): void {
@@ -132,13 +165,30 @@ export class Succession {
         break;
       case 'accept':
         this.#hooks.accept().then(
-          () => this.#dispatch({ type: 'accepting' }),
+          () => this.#dispatch({ type: 'accepting', accepting: this.#accepting() }),
+          (error: Error) => this.#dispatch({ type: 'giveUp', reason: error.message }),
+        );
+        break;
+      case 'serve':
+        this.#hooks.serve();
+        this.#waiting?.resolve();
+        break;
+      case 'check':
+        this.#hooks.check().then(
+          () => this.#dispatch({ type: 'healthy' }),
           (error: Error) => this.#dispatch({ type: 'giveUp', reason: error.message }),
         );
         break;
       case 'own':
-        this.#hooks.own();
+        this.#hooks.own(command.receipt);
         this.#waiting?.resolve();
+        this.#givingBack?.reject(alone());
+        break;
+      case 'unheard':
+        this.#givingBack?.reject(unheard());
+        break;
+      case 'gone':
+        this.#hooks.gone(command.bye);
         break;
       case 'fail': {
         this.#failure =
@@ -147,6 +197,7 @@ export class Succession {
             : new HandoffBusyError(command.busy);
         this.#hooks.fail(this.#failure);
         this.#waiting?.reject(this.#failure);
+        this.#givingBack?.resolve();
         break;
       }
       case 'close':
@@ -154,4 +205,18 @@ export class Succession {
         break;
     }
   }
+}
+
+function alone(): FdpassError {
+  return new FdpassError(
+    'ERR_HANDOFF_ALONE',
+    'the predecessor is gone: there is nobody to give the service back to',
+  );
+}
+
+function unheard(): FdpassError {
+  return new FdpassError(
+    'ERR_HANDOFF_TIMEOUT',
+    'the predecessor does not answer; this process serves until it does',
+  );
 }

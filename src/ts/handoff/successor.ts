@@ -3,14 +3,18 @@
 import type { Frame, FrameType } from './frame';
 import { protocolError } from './frame';
 import {
+  type Accepting,
   type Busy,
+  type Bye,
   type ManifestEntry,
   type Offer,
+  type Probation,
   readBusy,
+  readBye,
   readNames,
   readOffer,
   readReason,
-  readVersions,
+  readRefusal,
   VERSIONS,
 } from './payloads';
 import type { HandoffTimeouts } from './timeouts';
@@ -18,23 +22,31 @@ import type { HandoffTimeouts } from './timeouts';
 export interface SuccessorFacts {
   uptimeMs: () => number;
   timeouts: HandoffTimeouts;
+  /** What this process asks for. */
+  probation: Probation;
+  /** Connections that it has accepted. */
+  accepted: () => number;
 }
 
 export type SuccessorState =
   | { name: 'hello' }
-  | { name: 'fds'; listeners: ManifestEntry[]; received: number }
+  | { name: 'fds'; version: number; listeners: ManifestEntry[]; received: number }
   /** All descriptors are here; the program boots. The holder's deadline runs. */
-  | { name: 'warm' }
+  | { name: 'warm'; version: number }
   /** The holder died while we booted: nobody to ask, nobody to wait for. */
   | { name: 'orphan' }
   /** READY is sent. */
-  | { name: 'ready' }
+  | { name: 'ready'; version: number }
   /** COMMIT has come, or the holder is gone: every listener is being opened for connections. */
-  | { name: 'opening'; alone: boolean }
+  | { name: 'opening'; version: number; alone: boolean }
   /** ACCEPTING is sent. */
-  | { name: 'accepting' }
-  /** We serve. `confirmed`: the holder has said so; else it is silent and may still take it back. */
-  | { name: 'primary'; confirmed: boolean }
+  | { name: 'accepting'; version: number }
+  /** We serve, and the holder stands by. */
+  | { name: 'probation' }
+  /** NAK is sent: we serve until the holder has said that it does. */
+  | { name: 'failing'; reason: string }
+  /** We serve and own everything. `confirmed`: the holder has said so; else it is silent and may still take it back. */
+  | { name: 'primary'; version: number; confirmed: boolean }
   | { name: 'ended' };
 
 export type SuccessorEvent =
@@ -45,10 +57,14 @@ export type SuccessorEvent =
   | { type: 'timeout' }
   /** The program has called ready(). */
   | { type: 'ready' }
-  /** Every listener accepts. */
-  | { type: 'accepting' }
+  /** Every listener accepts; these were the holder's. */
+  | { type: 'accepting'; accepting: Accepting }
+  /** The health check has passed. */
+  | { type: 'healthy' }
   /** The program cannot go on. */
-  | { type: 'giveUp'; reason: string };
+  | { type: 'giveUp'; reason: string }
+  /** This process has been superseded itself, and so have `behind` - 1 after it. */
+  | { type: 'hurry'; behind: number };
 
 export type SuccessorCommand =
   | { do: 'send'; type: FrameType; payload: Record<string, unknown> }
@@ -58,8 +74,16 @@ export type SuccessorCommand =
   | { do: 'inherited' }
   /** Accept on every listener, then say 'accepting'. */
   | { do: 'accept' }
-  /** The lease and the names are ours. */
-  | { do: 'own' }
+  /** We are the only ones who accept; on probation. */
+  | { do: 'serve' }
+  /** See whether the program is well, then say 'healthy' or 'giveUp'. */
+  | { do: 'check' }
+  /** The lease and the names are ours. With what the holder knows of the transaction. */
+  | { do: 'own'; receipt: unknown }
+  /** We gave up and nobody answers: serve on. */
+  | { do: 'unheard' }
+  /** The holder has drained and gone. Without a word it died. */
+  | { do: 'gone'; bye: Bye | undefined }
   /** Give everything inherited back; stop accepting if we do. */
   | { do: 'fail'; code: SuccessorFailure; reason: string; busy?: Busy }
   | { do: 'close' };
@@ -68,6 +92,8 @@ export type SuccessorFailure =
   | 'ERR_HANDOFF_ABORTED'
   | 'ERR_HANDOFF_BUSY'
   | 'ERR_HANDOFF_PROTOCOL'
+  | 'ERR_HANDOFF_REFUSED'
+  | 'ERR_HANDOFF_ROLLED_BACK'
   | 'ERR_HANDOFF_TIMEOUT'
   | 'ERR_HANDOFF_VERSION'
   /** The holder went away before it had given anything: start over. */
@@ -86,7 +112,7 @@ export function stepSuccessor(
   event: SuccessorEvent,
   facts: SuccessorFacts,
 ): SuccessorStep {
-  if (state.name === 'ended') return { state, commands: [] };
+  if (state.name === 'ended') return stay(state);
   switch (event.type) {
     case 'start': {
       const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs() };
@@ -95,35 +121,60 @@ export function stepSuccessor(
     case 'ready':
       return onReady(state, facts);
     case 'accepting':
-      return onAccepting(state, facts);
+      return onAccepting(state, event.accepting, facts);
+    case 'healthy':
+      return state.name === 'probation'
+        ? { state, commands: [send('PONG', {}), ...patience(facts)] }
+        : stay(state);
     case 'giveUp':
-      return nak('ERR_HANDOFF_ABORTED', event.reason);
+      return onGiveUp(state, event.reason, facts);
+    case 'hurry': {
+      const speaks = state.name === 'primary' && state.version > 1;
+      return { state, commands: speaks ? [send('HURRY', { behind: event.behind })] : [] };
+    }
     case 'end':
       return onHolderGone(state);
     case 'timeout':
-      return onTimeout(state);
+      return onTimeout(state, facts);
     case 'garbage':
-      return onNonsense(state, event.reason);
+      return onNonsense(state, event.reason, facts);
     case 'frame':
       try {
         return onFrame(state, event.frame, facts);
       } catch (error) {
-        return onNonsense(state, (error as Error).message);
+        return onNonsense(state, (error as Error).message, facts);
       }
   }
 }
 
 function onFrame(state: SuccessorState, frame: Frame, facts: SuccessorFacts): SuccessorStep {
   const { type, payload } = frame;
-  if (state.name === 'primary') return onFrameAsPrimary(state, frame);
+  switch (state.name) {
+    case 'hello':
+      return onAnswer(frame, facts);
+    case 'fds':
+      if (type === 'FDS') return onFds(state, readNames(payload), facts);
+      break;
+    case 'ready':
+      if (type === 'PING' && state.version > 1)
+        return { state, commands: [send('PONG', {}), { do: 'deadline', ms: facts.timeouts.commit }] };
+      if (type === 'COMMIT') return open(state.version, false);
+      break;
+    case 'accepting':
+      return onFrameAsAccepting(state, frame, facts);
+    case 'probation':
+      return onFrameInProbation(state, frame, facts);
+    case 'failing':
+      return onFrameAsFailing(state, type);
+    case 'primary':
+      return onFrameAsPrimary(state, frame);
+  }
+  return refuse(state, frame);
+}
+
+function refuse(state: SuccessorState, { type, payload }: Frame): SuccessorStep {
   if (type === 'NAK')
     return fail('ERR_HANDOFF_ABORTED', `the predecessor called it off: ${readReason(payload)}`);
-  if (state.name === 'hello') return onAnswer(frame, facts);
-  if (state.name === 'fds' && type === 'FDS') return onFds(state, readNames(payload), facts);
-  if (state.name === 'ready' && type === 'COMMIT') {
-    return open(false);
-  }
-  if (state.name === 'accepting' && type === 'DRAIN') return own(true);
   throw protocolError(`${type} does not belong into state ${state.name}`);
 }
 
@@ -133,8 +184,9 @@ function onAnswer({ type, payload }: Frame, facts: SuccessorFacts): SuccessorSte
     if (offer.version < VERSIONS[0] || offer.version > VERSIONS[1]) {
       throw protocolError(`the predecessor chose version ${offer.version}, which was not on offer`);
     }
+    const { version, listeners } = offer;
     return {
-      state: { name: 'fds', listeners: offer.listeners, received: 0 },
+      state: { name: 'fds', version, listeners, received: 0 },
       commands: [{ do: 'offered', offer }, send('WANT', {}), { do: 'deadline', ms: facts.timeouts.fds }],
     };
   }
@@ -143,10 +195,11 @@ function onAnswer({ type, payload }: Frame, facts: SuccessorFacts): SuccessorSte
     return fail('ERR_HANDOFF_BUSY', `process ${busy.pid} is in state ${busy.state}`, busy);
   }
   if (type === 'REFUSED') {
-    const reason = `${readReason(payload)} (the predecessor speaks ${readVersions(payload).join('-')})`;
-    return fail('ERR_HANDOFF_VERSION', reason);
+    const { versions, reason, why } = readRefusal(payload);
+    if (why === 'user') return fail('ERR_HANDOFF_REFUSED', `the predecessor refuses: ${reason}`);
+    return fail('ERR_HANDOFF_VERSION', `${reason} (the predecessor speaks ${versions.join('-')})`);
   }
-  throw protocolError(`${type} is no answer to HELLO`);
+  return refuse({ name: 'hello' }, { type, payload } as Frame);
 }
 
 // The driver has checked that as many descriptors came as names.
@@ -165,27 +218,87 @@ function onFds(
     return { state: { ...state, received }, commands: [answer, { do: 'deadline', ms: facts.timeouts.fds }] };
   }
   return {
-    state: { name: 'warm' },
+    state: { name: 'warm', version: state.version },
     commands: [answer, { do: 'deadline', ms: undefined }, { do: 'inherited' }],
   };
 }
 
 function onReady(state: SuccessorState, facts: SuccessorFacts): SuccessorStep {
-  if (state.name === 'orphan') return open(true);
-  if (state.name !== 'warm') return { state, commands: [] };
+  if (state.name === 'orphan') return open(VERSIONS[1], true);
+  if (state.name !== 'warm') return stay(state);
+  const { version } = state;
+  const { ms, intervalMs } = facts.probation;
   return {
-    state: { name: 'ready' },
-    commands: [send('READY', {}), { do: 'deadline', ms: facts.timeouts.commit }],
+    state: { name: 'ready', version },
+    commands: [
+      send('READY', version > 1 ? { probationMs: ms, intervalMs } : {}),
+      { do: 'deadline', ms: facts.timeouts.commit },
+    ],
   };
 }
 
-function onAccepting(state: SuccessorState, facts: SuccessorFacts): SuccessorStep {
-  if (state.name !== 'opening') return { state, commands: [] };
-  if (state.alone) return own(true);
+function onAccepting(state: SuccessorState, accepting: Accepting, facts: SuccessorFacts): SuccessorStep {
+  if (state.name !== 'opening') return stay(state);
+  const { version, alone } = state;
+  if (alone) return ownAlone();
   return {
-    state: { name: 'accepting' },
-    commands: [send('ACCEPTING', {}), { do: 'deadline', ms: facts.timeouts.commit }],
+    state: { name: 'accepting', version },
+    commands: [
+      send('ACCEPTING', version > 1 ? { ...accepting } : {}),
+      { do: 'deadline', ms: facts.timeouts.commit },
+    ],
   };
+}
+
+function onFrameAsAccepting(
+  state: SuccessorState & { name: 'accepting' },
+  frame: Frame,
+  facts: SuccessorFacts,
+): SuccessorStep {
+  const { version } = state;
+  if (version === 1 && frame.type === 'DRAIN') return own(1, true);
+  if (version > 1 && frame.type === 'PROBATION')
+    return { state: { name: 'probation' }, commands: [...patience(facts), { do: 'serve' }] };
+  if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
+  return refuse(state, frame);
+}
+
+function onFrameInProbation(state: SuccessorState, frame: Frame, facts: SuccessorFacts): SuccessorStep {
+  if (frame.type === 'PING') return { state, commands: [...patience(facts), { do: 'check' }] };
+  if (frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
+  if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
+  throw protocolError(`${frame.type} does not belong into state probation`);
+}
+
+// PING and FINAL may have been on their way. Behind our NAK comes theirs.
+function onFrameAsFailing(state: SuccessorState & { name: 'failing' }, type: FrameType): SuccessorStep {
+  if (type === 'NAK') return rolledBack(state.reason);
+  return stay(state);
+}
+
+function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Frame): SuccessorStep {
+  if (frame.type === 'BYE')
+    return {
+      state: { name: 'ended' },
+      commands: [{ do: 'gone', bye: readBye(frame.payload) }, { do: 'close' }],
+    };
+  if (state.confirmed) return stay(state);
+  if (frame.type === 'DRAIN' || frame.type === 'FINAL') return stay({ ...state, confirmed: true });
+  if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
+  return stay(state);
+}
+
+// Until the holder may have stopped accepting, giving up needs nobody's consent.
+function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts): SuccessorStep {
+  const mayBeAlone = state.name === 'probation' || (state.name === 'accepting' && state.version > 1);
+  if (mayBeAlone) {
+    return {
+      state: { name: 'failing', reason },
+      commands: [send('NAK', { reason }), { do: 'deadline', ms: facts.timeouts.commit }],
+    };
+  }
+  if (state.name === 'failing' || state.name === 'primary') return stay(state);
+  return nak('ERR_HANDOFF_ABORTED', reason);
 }
 
 function onHolderGone(state: SuccessorState): SuccessorStep {
@@ -196,59 +309,109 @@ function onHolderGone(state: SuccessorState): SuccessorStep {
     case 'warm':
       return { state: { name: 'orphan' }, commands: [] };
     case 'ready':
-      return open(true);
+      return open(state.version, true);
     case 'opening':
-      return { state: { name: 'opening', alone: true }, commands: [] };
+      return { state: { ...state, alone: true }, commands: [] };
     case 'accepting':
-      return own(true);
+    case 'probation':
+    case 'failing':
+      return ownAlone();
     case 'primary':
-      return { state: { name: 'ended' }, commands: [{ do: 'deadline', ms: undefined }, { do: 'close' }] };
+      return {
+        state: { name: 'ended' },
+        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
+      };
     default:
-      return { state, commands: [] };
+      return stay(state);
   }
 }
 
-function onTimeout(state: SuccessorState): SuccessorStep {
-  // It may have stopped accepting and be stuck, or be stuck and still accept: going on is right in both cases.
-  if (state.name === 'accepting') return own(false);
-  if (state.name === 'primary') return { state, commands: [] };
-  return nak('ERR_HANDOFF_TIMEOUT', `the predecessor did not answer in time in state ${state.name}`);
-}
-
-function onNonsense(state: SuccessorState, reason: string): SuccessorStep {
-  // It may have stopped accepting: then we are all there is. A NAK can still take it back.
-  if (state.name === 'accepting') return own(false);
-  if (state.name === 'primary' && !state.confirmed) return { state, commands: [] };
-  if (state.name === 'primary') return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
-  return nak('ERR_HANDOFF_PROTOCOL', reason);
-}
-
-function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Frame): SuccessorStep {
-  if (frame.type === 'DRAIN' && !state.confirmed)
-    return { state: { name: 'primary', confirmed: true }, commands: [] };
-  if (frame.type === 'BYE') return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
-  if (frame.type === 'NAK' && !state.confirmed) {
-    return fail('ERR_HANDOFF_ABORTED', `the predecessor took it back: ${readReason(frame.payload)}`);
+function onTimeout(state: SuccessorState, facts: SuccessorFacts): SuccessorStep {
+  switch (state.name) {
+    // It may have stopped accepting and be stuck, or be stuck and still accept: going on is right in both cases.
+    case 'accepting':
+      return state.version > 1 ? ownAndSaySo(facts) : own(1, false);
+    case 'probation':
+      return ownAndSaySo(facts);
+    case 'failing':
+      return { state, commands: [{ do: 'deadline', ms: undefined }, { do: 'unheard' }] };
+    case 'primary':
+      return stay(state);
+    default:
+      return nak('ERR_HANDOFF_TIMEOUT', `the predecessor did not answer in time in state ${state.name}`);
   }
-  return { state, commands: [] };
 }
 
-function open(alone: boolean): SuccessorStep {
+function onNonsense(state: SuccessorState, reason: string, facts: SuccessorFacts): SuccessorStep {
+  switch (state.name) {
+    // It may have stopped accepting: then we are all there is. A NAK can still take it back.
+    case 'accepting':
+      return state.version > 1 ? ownAndSaySo(facts) : own(1, false);
+    case 'probation':
+      return ownAndSaySo(facts);
+    case 'failing':
+      return stay(state);
+    case 'primary':
+      if (!state.confirmed) return stay(state);
+      return { state: { name: 'ended' }, commands: [{ do: 'gone', bye: undefined }, { do: 'close' }] };
+    default:
+      return nak('ERR_HANDOFF_PROTOCOL', reason);
+  }
+}
+
+/** The holder sends something every `intervalMs`, unless it is stuck. */
+function patience({ probation, timeouts }: SuccessorFacts): SuccessorCommand[] {
+  return [{ do: 'deadline', ms: probation.intervalMs + timeouts.ping + timeouts.commit }];
+}
+
+function open(version: number, alone: boolean): SuccessorStep {
   return {
-    state: { name: 'opening', alone },
+    state: { name: 'opening', version, alone },
     commands: [{ do: 'deadline', ms: undefined }, { do: 'accept' }],
   };
 }
 
-function own(confirmed: boolean): SuccessorStep {
+function own(version: number, confirmed: boolean, receipt?: unknown): SuccessorStep {
   return {
-    state: { name: 'primary', confirmed },
-    commands: [{ do: 'deadline', ms: undefined }, { do: 'own' }],
+    state: { name: 'primary', version, confirmed },
+    commands: [
+      { do: 'deadline', ms: undefined },
+      { do: 'own', receipt },
+    ],
+  };
+}
+
+/**
+ * The holder drains from here; one that was stuck reads it when it wakes up.
+ * @param final what FINAL carried; undefined: it has not come
+ */
+function ownAndSaySo(facts: SuccessorFacts, final?: Frame['payload']): SuccessorStep {
+  const { state, commands } = own(VERSIONS[1], final !== undefined, final?.['receipt']);
+  return { state, commands: [...commands, send('DRAIN', { accepted: facts.accepted() })] };
+}
+
+function ownAlone(): SuccessorStep {
+  return {
+    state: { name: 'ended' },
+    commands: [
+      { do: 'deadline', ms: undefined },
+      { do: 'own', receipt: undefined },
+      { do: 'gone', bye: undefined },
+      { do: 'close' },
+    ],
   };
 }
 
 function send(type: FrameType, payload: Record<string, unknown>): SuccessorCommand {
   return { do: 'send', type, payload };
+}
+
+function stay(state: SuccessorState): SuccessorStep {
+  return { state, commands: [] };
+}
+
+function rolledBack(reason: string): SuccessorStep {
+  return fail('ERR_HANDOFF_ROLLED_BACK', `the predecessor serves again: ${reason}`);
 }
 
 function nak(code: SuccessorFailure, reason: string): SuccessorStep {

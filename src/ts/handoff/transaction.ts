@@ -13,9 +13,9 @@ import {
   type HolderState,
   stepHolder,
 } from './holder';
-import type { Busy, ManifestEntry } from './payloads';
+import { type Busy, type Bye, CONTROL_NAME, type ManifestEntry } from './payloads';
 import type { ProcessSeam } from './process';
-import type { Receipt } from './receipt';
+import { type Receipt, ReceiptDraft } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
 
 export interface TransactionHooks {
@@ -23,35 +23,49 @@ export interface TransactionHooks {
   timeouts: HandoffTimeouts;
   generation: number;
   successorPid: number;
-  listeners(): ManifestEntry[];
+  listeners(version: number): ManifestEntry[];
   lend(name: string): Fd;
+  /** Connections that this process has accepted. */
+  accepted(): number;
   busy(txn: string): Busy | undefined;
   leased(txn: string): void;
-  stopAccepting(): void;
+  /** The successor has called ready(). */
+  ready(): void;
+  /** Stop accepting on these (undefined: on all), so that it can be undone. */
+  pause(inherited: readonly string[] | undefined, transaction: Transaction): void;
+  resume(): void;
   superseded(receipt: Receipt, transaction: Transaction): void;
-  failed(error: FdpassError): void;
+  /** A newer process has been superseded, too, and so have `behind` in all. */
+  hurry(behind: number): void;
+  /** With `rolledBack` this process had paused, and accepts again. */
+  failed(error: FdpassError, rolledBack: boolean): void;
 }
 
 export class Transaction {
   readonly #hooks: TransactionHooks;
   readonly #channel: ControlChannel;
-  readonly #connectedAt: number;
   readonly #facts: HolderFacts;
-  #state: HolderState = HOLDER_START;
+  readonly #draft: ReceiptDraft;
   readonly #deadline: Deadline;
-  /** When the successor's process was started, on our clock. */
-  #startedAt = 0;
+  #state: HolderState = HOLDER_START;
+  /** The names that were offered. */
+  #offered: string[] = [];
   #superseded = false;
-  #readyAt = 0;
-  #stoppedAt = 0;
 
   /** Takes the socket over. */
   constructor(socket: UnixSeqpacket, hooks: TransactionHooks) {
     this.#hooks = hooks;
-    this.#connectedAt = hooks.seam.now();
+    this.#draft = new ReceiptDraft(hooks.seam.now, HOLDER_START.name);
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
-    const { generation, timeouts, busy, listeners } = hooks;
-    this.#facts = { pid: hooks.seam.pid, generation, timeouts, busy, listeners };
+    const { generation, timeouts, busy } = hooks;
+    this.#facts = {
+      pid: hooks.seam.pid,
+      generation,
+      timeouts,
+      busy,
+      listeners: (version) => this.#offer(version),
+      receipt: () => this.#receipt(undefined),
+    };
     this.#channel = new ControlChannel(socket, undefined, {
       onFrame: (frame) => this.#dispatch({ type: 'frame', frame }),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
@@ -64,14 +78,24 @@ export class Transaction {
     return this.#state.name;
   }
 
-  /** The successor has taken over: there is no way back. */
-  get superseded(): boolean {
-    return this.#superseded;
+  /** This process has stopped accepting for the successor's sake. */
+  get paused(): boolean {
+    return ['probation', 'final', 'draining'].includes(this.#state.name);
   }
 
-  /** Calls it off; does nothing once the successor has taken over. */
+  /** The successor has been told that the service is its own: there is no way back. */
+  get committed(): boolean {
+    return ['final', 'draining'].includes(this.#state.name) || this.#superseded;
+  }
+
+  /** Calls it off, or rolls it back; does nothing once the successor has taken over. */
   abort(reason: string): void {
     this.#dispatch({ type: 'abort', reason });
+  }
+
+  /** Ends a probation early: this process wants to leave. */
+  settle(): void {
+    this.#dispatch({ type: 'settle' });
   }
 
   /** Ends it without a word: to the other side this process is gone. */
@@ -80,13 +104,23 @@ export class Transaction {
     this.#channel.close();
   }
 
-  drained({ closed, forced }: DrainCount): void {
-    this.#dispatch({ type: 'drained', closed, forced });
+  /** @returns how this process ended, for the receipt */
+  drained({ closed, forced }: DrainCount): Bye {
+    const bye = { closed, forced, ms: this.#draft.inState };
+    this.#dispatch({ type: 'drained', bye });
+    return bye;
+  }
+
+  #offer(version: number): ManifestEntry[] {
+    const entries = this.#hooks.listeners(version);
+    this.#offered = entries.map(({ name }) => name).filter((name) => name !== CONTROL_NAME);
+    return entries;
   }
 
   #dispatch(event: HolderEvent): void {
     const step = stepHolder(this.#state, event, this.#facts);
     this.#state = step.state;
+    this.#draft.enter(step.state.name);
     for (const command of step.commands) this.#run(command);
   }
 
@@ -104,22 +138,32 @@ export class Transaction {
         this.#deadline.set(command.ms);
         break;
       case 'lease':
-        this.#startedAt = seam.now() - command.hello.uptimeMs;
+        this.#draft.started(command.hello.uptimeMs);
         this.#hooks.leased(command.txn);
         break;
       case 'ready':
-        this.#readyAt = seam.now();
+        this.#draft.ready();
+        this.#hooks.ready();
         break;
-      case 'stopAccepting':
-        this.#hooks.stopAccepting();
-        this.#stoppedAt = seam.now();
+      case 'pause':
+        this.#channel.ref(); // without a listener nothing else may keep this process, which is still needed
+        this.#draft.pausing(command.accepting, seam.rssBytes());
+        this.#hooks.pause(command.accepting.inherited, this);
+        this.#draft.paused();
+        break;
+      case 'resume':
+        this.#hooks.resume();
         break;
       case 'supersede':
         this.#superseded = true;
-        this.#hooks.superseded(this.#receipt(), this);
+        this.#channel.unref();
+        this.#hooks.superseded(this.#receipt(command.accepted), this);
+        break;
+      case 'hurry':
+        this.#hooks.hurry(command.behind);
         break;
       case 'fail':
-        this.#hooks.failed(new FdpassError(command.code, command.reason));
+        this.#fail(command);
         break;
       case 'close':
         this.#channel.close();
@@ -127,15 +171,20 @@ export class Transaction {
     }
   }
 
-  #receipt(): Receipt {
-    const { seam, generation, successorPid } = this.#hooks;
-    return {
+  #fail({ code, reason, rolledBack }: HolderCommand & { do: 'fail' }): void {
+    const cause = new FdpassError(code, reason);
+    if (!rolledBack) this.#hooks.failed(cause, false);
+    else this.#hooks.failed(new FdpassError('ERR_HANDOFF_ROLLED_BACK', reason, { cause }), true);
+  }
+
+  #receipt(acceptedBySuccessor: number | undefined): Receipt {
+    const { seam, generation, successorPid, accepted } = this.#hooks;
+    const parties = {
       pid: successorPid,
       generation: generation + 1,
       predecessor: { pid: seam.pid, generation },
-      startToReadyMs: this.#readyAt - this.#startedAt,
-      connectToReadyMs: this.#readyAt - this.#connectedAt,
-      readyToStoppedMs: this.#stoppedAt - this.#readyAt,
     };
+    const counts = { predecessor: accepted(), successor: acceptedBySuccessor };
+    return this.#draft.receipt(parties, this.#offered, counts);
   }
 }

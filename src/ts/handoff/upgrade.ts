@@ -1,11 +1,14 @@
 // upgrade(): starts a successor and sees it through, or ends it and says why it did not take over.
 import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError, onCancel } from '../base/abort';
 import { FdpassError, hasCode, invalidArgType } from '../base/errors';
 import { validateObject } from '../base/validate';
 import { TXN_BYTES } from './frame';
+import type { CalledOff } from './holding';
 import { type Exit, type ProcessSeam, type SpawnedProcess, TXN_VARIABLE } from './process';
 import type { Receipt } from './receipt';
+import type { HandoffTimeouts } from './timeouts';
 
 export interface UpgradeOptions {
   /** The program. Default: this very one, process.execPath. */
@@ -18,7 +21,7 @@ export interface UpgradeOptions {
   signal?: AbortSignal;
 }
 
-/** An upgrade() that failed. This process serves on as before. */
+/** An upgrade() that failed. This process serves: it never stopped, or, after ERR_HANDOFF_ROLLED_BACK, again. */
 export class UpgradeError extends FdpassError {
   /** The end of what the successor wrote to stderr, up to 8 KiB. */
   readonly stderr: string;
@@ -41,14 +44,34 @@ export class UpgradeError extends FdpassError {
   }
 }
 
+/** What becomes of the transaction that was reserved for an upgrade(). */
+export class Fate {
+  /** Resolves when the successor has called ready(). */
+  readonly booted: Promise<void>;
+  readonly outcome: Promise<Receipt>;
+  ready: () => void = () => {};
+  resolve: (receipt: Receipt) => void = () => {};
+  reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.booted = new Promise((resolve) => {
+      this.ready = resolve;
+    });
+    this.outcome = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.outcome.catch(() => {}); // upgrade() may have stopped waiting for it
+  }
+}
+
 export interface UpgradeContext {
   seam: ProcessSeam;
-  /** For booting, from the start of the process to its ready(). */
-  warmMs: number;
-  /** Keeps the lease for the successor. The result frees it, or gives false: the successor has taken over. */
-  reserve(txn: string, pid: number): (reason: string) => boolean;
-  /** Settles with the fate of the transaction that was reserved. */
-  outcome: Promise<Receipt>;
+  /** `warm` from the start of the process to its ready(). */
+  timeouts: HandoffTimeouts;
+  fate: Fate;
+  /** Keeps the lease for the successor. The result calls it off. */
+  reserve(txn: string, pid: number): (reason: string) => CalledOff;
 }
 
 /** How long a successor whose connection has ended may take to die by itself, so that its exit code can be told. */
@@ -65,16 +88,31 @@ export async function runUpgrade(options: UpgradeOptions, context: UpgradeContex
     env: { ...seam.env, ...options.env, [TXN_VARIABLE]: txn },
   });
   const callOff = context.reserve(txn, child.pid ?? 0);
-  let receipt: Receipt;
   try {
-    receipt = await firstOf(child, options, context);
+    const receipt = await settled(child, options, context, callOff);
+    child.release();
+    return receipt;
   } catch (error) {
-    // First of all: nothing that the successor has said or will say may count any more. Then it can be killed.
-    if (callOff((error as Error).message)) throw await bury(child, error as Error, seam);
-    receipt = await context.outcome; // too late to call it off: it serves
+    throw await bury(child, error as Error, context);
   }
-  child.release();
-  return receipt;
+}
+
+/** The receipt, or the reason why there is none, after which nothing that the successor says counts any more. */
+async function settled(
+  child: SpawnedProcess,
+  options: UpgradeOptions,
+  context: UpgradeContext,
+  callOff: (reason: string) => CalledOff,
+): Promise<Receipt> {
+  try {
+    return await firstOf(child, options, context);
+  } catch (error) {
+    // As with a deadline: what the successor has said in time is read first, and may have settled it.
+    await nextTurn();
+    const called = callOff((error as Error).message);
+    if (called === 'called off') throw error;
+    return await context.fate.outcome; // too late to call it off, and it serves; or rolled back, which says so
+  }
 }
 
 function validateUpgradeOptions({ command, args, env, signal }: UpgradeOptions): void {
@@ -89,24 +127,33 @@ function validateUpgradeOptions({ command, args, env, signal }: UpgradeOptions):
 /** The receipt, or the first thing that makes it impossible. */
 function firstOf(child: SpawnedProcess, options: UpgradeOptions, context: UpgradeContext): Promise<Receipt> {
   return new Promise((resolve, reject) => {
-    const { seam, warmMs, outcome } = context;
+    const { seam, timeouts, fate } = context;
+    const { warm } = timeouts;
     const stopSignal = onCancel({ signal: options.signal }, 'upgrade()', reject);
-    const stopTimer = seam.setTimer(warmMs, () => {
-      reject(new FdpassError('ERR_HANDOFF_TIMEOUT', `the successor was not ready within ${warmMs} ms`));
+    const stopTimer = seam.setTimer(warm, () => {
+      reject(new FdpassError('ERR_HANDOFF_TIMEOUT', `the successor was not ready within ${warm} ms`));
     });
+    void fate.booted.then(stopTimer);
     const settle = (): void => {
       stopSignal();
       stopTimer();
     };
-    outcome.then(resolve, reject).finally(settle);
+    fate.outcome.then(resolve, reject).finally(settle);
     child.exited
       .then(() => reject(new FdpassError('ERR_HANDOFF_ABORTED', 'the successor has ended')))
       .finally(settle);
   });
 }
 
-/** Makes sure that the successor is dead, and puts all that is known about its end into one error. */
-async function bury(child: SpawnedProcess, reason: Error, seam: ProcessSeam): Promise<UpgradeError> {
+/** Makes sure that the successor ends, and puts all that is known about it into one error. */
+async function bury(
+  child: SpawnedProcess,
+  reason: Error,
+  { seam, timeouts }: UpgradeContext,
+): Promise<UpgradeError> {
+  const rolledBack = hasCode(reason, 'ERR_HANDOFF_ROLLED_BACK');
+  if (rolledBack && hasCode(reason.cause, 'ERR_HANDOFF_ABORTED'))
+    return await letGo(child, reason, seam, timeouts);
   let killed = false;
   const kill = (): void => {
     killed = true;
@@ -123,15 +170,35 @@ async function bury(child: SpawnedProcess, reason: Error, seam: ProcessSeam): Pr
     return new UpgradeError('ERR_HANDOFF_SPAWN', text, stderr, exit, exit.error);
   }
   if (!killed) {
-    const how = exit.signal === null ? `exited with code ${exit.code}` : `was killed by ${exit.signal}`;
-    return new UpgradeError(
-      'ERR_HANDOFF_SUCCESSOR_EXITED',
-      `the successor ${how} before it took over`,
-      stderr,
-      exit,
-      reason,
-    );
+    const text = `the successor ${howItEnded(exit)} before it took over`;
+    return new UpgradeError('ERR_HANDOFF_SUCCESSOR_EXITED', text, stderr, exit, reason);
   }
   const code = 'code' in reason ? (reason.code as `ERR_${string}`) : 'ERR_HANDOFF_ABORTED';
   return new UpgradeError(code, `${reason.message}; the successor was killed`, stderr, exit, reason);
+}
+
+// A successor that has served has connections: they may end in its own time. One that hangs is killed.
+async function letGo(
+  child: SpawnedProcess,
+  reason: Error,
+  seam: ProcessSeam,
+  { drain, exit: grace }: HandoffTimeouts,
+): Promise<UpgradeError> {
+  const cancel = seam.setTimer(drain + 2 * grace, () => child.kill());
+  void child.exited.then(cancel);
+  child.release();
+  const running: Exit = { code: null, signal: null };
+  // If its death was the reason, its exit code is known at once.
+  const exit = await Promise.race([child.exited, after(seam, LAST_WORDS_MS, running)]);
+  const ended = exit === running ? '' : `; the successor ${howItEnded(exit)}`;
+  const text = `rolled back: ${reason.message}${ended}`;
+  return new UpgradeError('ERR_HANDOFF_ROLLED_BACK', text, child.stderrTail(), exit, reason);
+}
+
+function after<T>(seam: ProcessSeam, ms: number, value: T): Promise<T> {
+  return new Promise((resolve) => seam.setTimer(ms, () => resolve(value)));
+}
+
+function howItEnded({ code, signal }: Exit): string {
+  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
 }

@@ -1,0 +1,66 @@
+// Where a datagram socket is to be bound: UDP, and AF_UNIX.
+import { isIP, isIPv6 } from 'node:net';
+import { invalidArgType, withAddress } from '../base/errors';
+import { validateInteger, validateObject } from '../base/validate';
+import { UnixAddress } from '../fd/address';
+import { type FdInfo, printEndpoint, SOCK_DGRAM } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { binding } from '../native/binding';
+import { type BindOptions, bindUnix } from '../sockets/bind-path';
+import type { Place } from './endpoint';
+
+/** Those of dgram.createSocket() and bind(). */
+export interface UdpOptions {
+  /** Default 'udp4'. */
+  type?: 'udp4' | 'udp6';
+  /** 0: one that the kernel picks; a successor takes whatever was picked. */
+  port: number;
+  /** Numeric. Default: every address of the type. */
+  address?: string;
+  /** SO_REUSEPORT: other sockets may share the port. */
+  reusePort?: boolean;
+  ipv6Only?: boolean;
+}
+
+export function udpPlace(options: UdpOptions): Place {
+  validateObject('options', options);
+  const { type = 'udp4', reusePort = false, ipv6Only = false } = options;
+  if (type !== 'udp4' && type !== 'udp6') throw invalidArgType('options.type', "'udp4' or 'udp6'", type);
+  const port = validateInteger('options.port', options.port, 0, 65_535);
+  const address = options.address ?? (type === 'udp6' ? '::' : '0.0.0.0');
+  if (isIP(address) !== (type === 'udp6' ? 6 : 4))
+    throw invalidArgType('options.address', `a numeric address of ${type}`, address);
+  return {
+    matches({ type: socketType, local }: FdInfo): boolean {
+      if (socketType !== 'dgram' || local === undefined || local instanceof UnixAddress) return false;
+      return local.address === address && (port === 0 || port === local.port);
+    },
+    bind() {
+      try {
+        const fd = Fd.own(binding.bindUdp(address, port, reusePort, ipv6Only));
+        return { fd, name: undefined };
+      } catch (error) {
+        const family = isIPv6(address) ? 'IPv6' : 'IPv4';
+        throw withAddress(error, printEndpoint({ address, family, port }));
+      }
+    },
+  };
+}
+
+/** A leftover file of a dead process is replaced. */
+export function datagramPlace(address: UnixAddress, { mode }: Pick<BindOptions, 'mode'>): Place {
+  return {
+    matches: ({ type, local }: FdInfo) =>
+      type === 'dgram' && local instanceof UnixAddress && local.equals(address),
+    bind() {
+      const fd = Fd.own(binding.openSocket(SOCK_DGRAM));
+      try {
+        const options = { replaceStale: true, ...(mode === undefined ? {} : { mode }) };
+        return { fd, name: bindUnix({ fd: fd.fd, type: SOCK_DGRAM }, address, options) };
+      } catch (error) {
+        fd.close();
+        throw error;
+      }
+    },
+  };
+}

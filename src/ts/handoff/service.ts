@@ -1,0 +1,69 @@
+// Service: how this process works with one of the descriptors it holds. The descriptor stays the registry's.
+import type net from 'node:net';
+import type { Fd } from '../fd/fd';
+import { Connections, type DrainCount } from './connections';
+import { Gate } from './gate';
+
+/** Arms the time limit of a drain; its result disarms it. */
+export type SetLimit = (cut: () => void) => () => void;
+
+export interface Service {
+  /** The program's own object for it. */
+  readonly user: object;
+  /** Takes work from the descriptor, which is lent. */
+  start(fd: Fd): Promise<void>;
+  /** Takes no new work, so that resume() can undo it. */
+  pause(fd: Fd): void;
+  resume(fd: Fd): void;
+  /** Takes no new work any more. */
+  stop(fd: Fd): void;
+  /** Ends what is under way. */
+  drain(setLimit: SetLimit): Promise<DrainCount>;
+  /** Connections that are open. */
+  readonly open: number;
+  /** Connections that were accepted so far. */
+  readonly accepted: number;
+}
+
+/** A server of net, tls, http, https or http2 on a stream listener. */
+export class ServerService implements Service {
+  readonly user: net.Server;
+  readonly #backlog: number;
+  readonly #gate: Gate;
+  readonly #connections: Connections;
+
+  constructor(server: net.Server, backlog: number) {
+    this.user = server;
+    this.#backlog = backlog;
+    this.#gate = new Gate(server);
+    this.#connections = new Connections(server);
+  }
+
+  start(fd: Fd): Promise<void> {
+    return this.#gate.open(fd, this.#backlog);
+  }
+
+  pause(fd: Fd): void {
+    this.#gate.shut(fd);
+  }
+
+  resume(fd: Fd): void {
+    this.#gate.reopen(fd, this.#backlog);
+  }
+
+  stop(fd: Fd): void {
+    this.#gate.retire(fd);
+  }
+
+  drain(setLimit: SetLimit): Promise<DrainCount> {
+    return this.#connections.drain(setLimit);
+  }
+
+  get open(): number {
+    return this.#connections.open;
+  }
+
+  get accepted(): number {
+    return this.#connections.accepted;
+  }
+}
