@@ -158,6 +158,27 @@ test('a destination that stays full does not keep from those who try another', a
   assert.equal((await waiting).code, 'ERR_FDPASS_CLOSED');
 });
 
+test('behind the high-water mark there is no drain before the messages of all destinations went', async (t) => {
+  const receivers = [new UnixDatagram().bind(), new UnixDatagram().bind()] as const;
+  const sender = new UnixDatagram({ highWaterMark: 2 });
+  closeAfter(t, ...receivers, sender);
+  const waiting: Promise<void>[] = [];
+  for (const [index, receiver] of receivers.entries()) {
+    while (sender.queuedMessages === index) waiting.push(sender.send('x', receiver.address()));
+  }
+  assert.equal(sender.writableNeedDrain, true);
+  const log: number[] = [];
+  sender.on('drain', () => log.push(sender.queuedMessages));
+  receivers[0].on('message', () => {});
+  while (sender.queuedMessages > 1) await once(receivers[0], 'message');
+  await nextTurn();
+  assert.deepEqual(log, []);
+  receivers[1].on('message', () => {});
+  await once(sender, 'drain');
+  assert.deepEqual(log, [0]);
+  await Promise.all(waiting);
+});
+
 test("a listener of 'drain' that throws costs nobody the outcome of a send()", async (t) => {
   const { code, signal, stdout, stderr } = await startFixture(t, 'throwing-drain-listener').ended;
   assert.equal(stderr, '');
