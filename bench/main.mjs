@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { cases } from './cases.mjs';
 import { makeReady } from './lib/available.mjs';
 import { loadContenders } from './lib/contenders.mjs';
+import { canSetDatagramQueue } from './lib/datagram-queue.mjs';
 import { writeDocs } from './lib/docs.mjs';
 import { kHelp, parseOptions, UsageError } from './lib/options.mjs';
 import { chooseContenders, makePlan } from './lib/plan.mjs';
@@ -33,7 +34,13 @@ async function bench(options) {
   const taking = wanted.filter((one) => makePlan(cases, [one], options).length > 0);
   const { present, missing } = await makeReady(taking, say);
   for (const { name, why } of missing) say(`missing: ${name}: ${why}`);
-  const plan = makePlan(cases, present, options);
+  const plan = makePlan(cases, present, options).filter(({ name, datagramQueue }) => {
+    if (canSetDatagramQueue(datagramQueue)) return true;
+    const why = `a receiver with a queue of ${datagramQueue} needs the right to unshare(1) its network`;
+    missing.push({ name, why });
+    say(`missing: ${name}: ${why}`);
+    return false;
+  });
   const byName = new Map(present.map((one) => [one.name, one]));
   const progress = new Progress(plan, caseToRecord);
   const results = await runPlan(plan, byName, { progress, signal: stopSignal() });

@@ -77,7 +77,7 @@ npm run bench -- --json run.json && npm run bench -- --docs run.json   # this pa
 
 ${noiseLine(summaries)} Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.processors} processors, load ${machine.load.toFixed(1)} at the end,
 Linux ${machine.kernel}, Node ${machine.node}; \`net.unix.max_dgram_qlen\` ${machine.maxDatagramQueue} (what a datagram socket queues, which
-decides how often both sides wake up), \`net.core.wmem_default\` ${machine.sendBuffer}. ${software.join('; ')}.
+decides how often both sides wake up; where a case names a queue, its receiver had that one), \`net.core.wmem_default\` ${machine.sendBuffer}. ${software.join('; ')}.
 ${absent.length === 0 ? '' : `\nMissing: ${absent.join('; ')}.\n`}${quick ? '\n**A quick run: it shows that everything runs, the figures mean nothing.**\n' : ''}`;
 }
 

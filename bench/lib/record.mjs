@@ -17,9 +17,9 @@ export function toRecord({ results, missing, options }) {
   };
 }
 
-export function caseToRecord({ name, title, group, metric, cores, rounds, link, parts }) {
+export function caseToRecord({ name, title, group, metric, cores, rounds, datagramQueue, link, parts }) {
   return {
-    ...{ name, title, group, metric, cores, rounds, link },
+    ...{ name, title, group, metric, cores, rounds, datagramQueue, link },
     results: parts.map(({ contender, kind, rounds, failures }) => ({
       contender: contender.name,
       title: contender.title,
