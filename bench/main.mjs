@@ -6,6 +6,7 @@ import { makeReady } from './lib/available.mjs';
 import { loadContenders } from './lib/contenders.mjs';
 import { canSetDatagramQueue } from './lib/datagram-queue.mjs';
 import { writeDocs } from './lib/docs.mjs';
+import { describeMachine, isBusy } from './lib/machine.mjs';
 import { kHelp, parseOptions, UsageError } from './lib/options.mjs';
 import { chooseContenders, makePlan } from './lib/plan.mjs';
 import { caseToRecord, readRecord, toRecord, writeRecord } from './lib/record.mjs';
@@ -42,12 +43,15 @@ async function bench(options) {
     return false;
   });
   const byName = new Map(present.map((one) => [one.name, one]));
+  const machine = describeMachine();
+  if (isBusy(machine))
+    say(`other processes are busy (load ${machine.load.toFixed(1)}): the figures will tell little`);
   const progress = new Progress(plan, caseToRecord);
   const results = await runPlan(plan, byName, { progress, signal: stopSignal() });
   if (missing.length > 0) {
     process.stdout.write(`\nmissing: ${missing.map(({ name, why }) => `${name} (${why})`).join('; ')}\n`);
   }
-  if (options.json !== undefined) writeRecord(options.json, toRecord({ results, missing, options }));
+  if (options.json !== undefined) writeRecord(options.json, toRecord({ machine, results, missing, options }));
   if (results.some(({ parts }) => parts.some(({ failures }) => failures.length > 0))) process.exitCode = 1;
 }
 

@@ -1,15 +1,14 @@
 // The JSON of a run: everything that tables, plots and docs are made of.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { describeMachine } from './machine.mjs';
-
 const kFormat = 1;
 
-export function toRecord({ results, missing, options }) {
+/** @param machine of describeMachine(), from before the first run */
+export function toRecord({ machine, results, missing, options }) {
   return {
     format: kFormat,
     date: new Date().toISOString(),
-    machine: describeMachine(),
+    machine,
     rounds: options.rounds,
     quick: options.quick,
     missing,
