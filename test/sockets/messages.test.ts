@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
-import type { Message, UnixSeqpacket } from 'fdpass';
-import { linkKinds } from '../helpers/link';
+import { type Message, UnixSeqpacket } from 'fdpass';
+import { closeAfter, linkKinds } from '../helpers/link';
 import { failureOf, systemFields } from '../helpers/outcome';
 
 for (const kind of linkKinds) {
@@ -149,3 +149,16 @@ for (const kind of linkKinds.filter(({ type }) => type === 'dgram')) {
     assert.equal(link.receiver.closed, false);
   });
 }
+
+test('the memory of a received message can be transferred away, and later messages are whole', async (t) => {
+  const [sender, receiver] = UnixSeqpacket.pair();
+  closeAfter(t, sender, receiver);
+  await sender.send('first');
+  const first = await receiver.receive();
+  assert.equal(first?.data.toString(), 'first');
+  structuredClone(first?.data.buffer, { transfer: [first?.data.buffer as ArrayBuffer] });
+  for (const text of ['second', 'third']) {
+    await sender.send(text);
+    assert.equal((await receiver.receive())?.data.toString(), text);
+  }
+});

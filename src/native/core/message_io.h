@@ -65,6 +65,7 @@ class Inbox {
   Result<size_t> Receive(BorrowedFd socket, const Options& options);
 
   const ReceivedMessage& message(size_t index) const { return messages_[index]; }
+  const uint8_t* slot(size_t index) const { return slab_ + index * slot_size_; }
   int TakeFd(size_t index) { return fds_[index].release(); }
   int TakePidFd(size_t index) { return messages_[index].control.pidfd.release(); }
   bool ended() const { return ended_; }

@@ -13,10 +13,12 @@ namespace fdpass {
 
 namespace {
 
+// Gives how many the caller gave; the others are undefined.
 template <size_t Count>
-void GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)[Count]) {
+size_t GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)[Count]) {
   size_t count = Count;
   Assert(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok, "arguments");
+  return count;
 }
 
 napi_value FromInt(napi_env env, int number) {
@@ -61,11 +63,21 @@ class Attachment {
   bool has_credentials_ = false;
 };
 
+// Bytes to the connected peer and nothing else: most messages.
+Result<size_t> SendPlain(BorrowedFd socket, Bytes data) {
+  iovec buffer{data.data, data.size};
+  OutgoingMessage message;
+  message.buffers = &buffer;
+  message.buffer_count = 1;
+  return SendMessage(socket, message);
+}
+
 // send(fd, data, sunPath?, fds?, credentials?): bytes or -errno
 napi_value Send(napi_env env, napi_callback_info info) {
   napi_value arguments[5];
-  GetArguments(env, info, arguments);
+  const size_t given = GetArguments(env, info, arguments);
   const Bytes data = ToBytes(env, arguments[1]);
+  if (given == 2) return FromInt(env, CountOrErrno(SendPlain(ToFd(env, arguments[0]), data)));
   const Destination to(env, arguments[2]);
   const Attachment attachment(env, arguments[3], arguments[4]);
   iovec buffer{data.data, data.size};
@@ -126,6 +138,7 @@ enum Column {
   kUid,
   kGid,
   kPidFd,
+  kOffset,
   kColumns
 };
 
@@ -164,6 +177,27 @@ napi_value OpenInbox(napi_env env, napi_callback_info info) {
   return handle;
 }
 
+// Memory of the script's that small messages are copied to, one behind the other.
+class Pool {
+ public:
+  Pool(Bytes memory, size_t used) : memory_(memory), used_(used) {}
+
+  // Gives where the bytes are now, or -1 if they stay in their slot.
+  int32_t Take(const uint8_t* data, size_t size) {
+    if (size > kLargest || used_ + size > memory_.size) return -1;
+    std::memcpy(memory_.data + used_, data, size);
+    const auto offset = static_cast<int32_t>(used_);
+    used_ += (size + 7) & ~size_t{7};
+    return offset;
+  }
+
+ private:
+  static constexpr size_t kLargest = 4096;
+
+  Bytes memory_;
+  size_t used_;
+};
+
 // Ownership of the descriptors moves to JS with the numbers.
 void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** fds) {
   const ReceivedMessage& message = self->inbox.message(index);
@@ -189,8 +223,12 @@ void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** f
   if (record[kPidFd] != -1) env_data->Own(record[kPidFd]);
 }
 
-// receive(inbox, fd, maxMessages, maxFds, credentials, pidFd, endOfStream): -errno, or twice the
-// number of messages, plus 1 if the end of the stream follows them.
+// The bits of `asked`; src/ts/sockets/inbox.ts sets them.
+enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4 };
+
+// receive(inbox, fd, maxMessages, maxFds, asked, pool, poolUsed): -errno, or twice the number of
+// messages, plus 1 if the end of the stream follows them. The memory of the pool is looked up each
+// time: whoever has a message has its ArrayBuffer, and may transfer it away.
 napi_value Receive(napi_env env, napi_callback_info info) {
   napi_value arguments[7];
   GetArguments(env, info, arguments);
@@ -200,14 +238,20 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   Inbox::Options options;
   options.max_messages = static_cast<size_t>(ToInt(env, arguments[2]));
   options.control.max_fds = static_cast<size_t>(ToInt(env, arguments[3]));
-  options.control.credentials = ToBool(env, arguments[4]);
-  options.control.pidfd = ToBool(env, arguments[5]);
-  options.control.timestamp = ToBool(env, arguments[6]);
+  const int asked = ToInt(env, arguments[4]);
+  options.control.credentials = (asked & kAskCredentials) != 0;
+  options.control.pidfd = (asked & kAskPidFd) != 0;
+  options.control.timestamp = (asked & kAskEnd) != 0;
   const auto received = self->inbox.Receive(ToFd(env, arguments[1]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;
   EnvData* env_data = EnvData::Of(env);
-  for (size_t i = 0; i < received.value(); i++) WriteRecord(env_data, self, i, &fds);
+  Pool pool(ToBytes(env, arguments[5]), static_cast<size_t>(ToInt(env, arguments[6])));
+  for (size_t i = 0; i < received.value(); i++) {
+    WriteRecord(env_data, self, i, &fds);
+    self->records[i * kColumns + kOffset] =
+        pool.Take(self->inbox.slot(i), self->inbox.message(i).size);
+  }
   const int count = static_cast<int>(received.value());
   return FromInt(env, count * 2 + (self->inbox.ended() ? 1 : 0));
 }

@@ -17,11 +17,14 @@ interface WithHandle {
 }
 
 /**
+ * @param index where it is in the argument `name`, if that is a list
  * @returns the number, valid until the owner closes it
  * @throws TypeError for something that has no descriptor, ERR_FDPASS_CLOSED for something closed
  */
-export function lend(from: FdLike, name = 'from'): number {
-  if (typeof from === 'number') return validateFdNumber(name, from);
+export function lend(from: FdLike, name = 'from', index?: number): number {
+  // The text is made for the error only: it costs more than the rest.
+  if (typeof from === 'number')
+    return isFdNumber(from) ? from : validateFdNumber(argument(name, index), from);
   if (from instanceof net.Server || from instanceof net.Socket) {
     return openNumber(from, (from as WithHandle)._handle?.fd);
   }
@@ -30,10 +33,18 @@ export function lend(from: FdLike, name = 'from'): number {
     return openNumber(from, from.fd);
   }
   throw invalidArgType(
-    name,
+    argument(name, index),
     'an Fd, a net.Server, a net.Socket, a dgram.Socket, a FileHandle or an open descriptor number',
     from,
   );
+}
+
+function isFdNumber(number: number): boolean {
+  return (number | 0) === number && number >= 0;
+}
+
+function argument(name: string, index: number | undefined): string {
+  return index === undefined ? name : `${name}[${index}]`;
 }
 
 function openNumber(from: object, fd: number | undefined): number {

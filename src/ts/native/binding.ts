@@ -80,9 +80,9 @@ export interface Binding {
   send(
     fd: number,
     data: Uint8Array,
-    sunPath: Uint8Array | undefined,
-    fds: Int32Array | undefined,
-    credentials: Int32Array | undefined,
+    sunPath?: Uint8Array | undefined,
+    fds?: Int32Array | undefined,
+    credentials?: Int32Array | undefined,
   ): number;
   /** The same for several buffers. `control` instead of fds and credentials. */
   sendVector(
@@ -110,9 +110,9 @@ export interface Binding {
     fd: number,
     maxMessages: number,
     maxFds: number,
-    credentials: boolean,
-    pidFd: boolean,
-    endOfStream: boolean,
+    asked: number,
+    pool: Uint8Array,
+    poolUsed: number,
   ): number;
 
   receiveRaw(fd: number, buffers: readonly Uint8Array[], controlSize: number, flags: number): RawReceived;

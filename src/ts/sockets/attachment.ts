@@ -14,7 +14,11 @@ export interface Lent {
   credentials: Int32Array | undefined;
 }
 
+/** No attachment at all. */
+export const NOTHING: Lent = { fds: undefined, credentials: undefined };
+
 export function lendAttachment(options: Attachments): Lent {
+  if (options.fds === undefined && options.credentials === undefined) return NOTHING;
   return { fds: lendAll(options.fds), credentials: packCredentials(options.credentials) };
 }
 
@@ -23,7 +27,10 @@ function lendAll(fds: readonly FdLike[] | undefined): Int32Array | undefined {
   if (!Array.isArray(fds)) throw invalidArgType('options.fds', 'an array', fds);
   if (fds.length === 0) return undefined;
   validateInteger('options.fds.length', fds.length, 0, MAX_FDS_PER_MESSAGE);
-  return Int32Array.from(fds, (from, index) => lend(from, `options.fds[${index}]`));
+  const numbers = new Int32Array(fds.length);
+  for (let index = 0; index < fds.length; index++)
+    numbers[index] = lend(fds[index] as FdLike, 'options.fds', index);
+  return numbers;
 }
 
 function packCredentials(credentials: Credentials | undefined): Int32Array | undefined {

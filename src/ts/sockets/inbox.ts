@@ -16,13 +16,28 @@ const PID = 5;
 const UID = 6;
 const GID = 7;
 const PIDFD = 8;
-const COLUMNS = 9;
+/** Where the bytes are in the pool; -1: only in the message's slot of the slab. */
+const OFFSET = 9;
+const COLUMNS = 10;
 
 /** UnixAddress::kMaxSunPathBytes */
 const NAME_BYTES = 108;
 
 /** Address space of a slab. Only what messages really fill becomes memory. */
 const SLAB_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Small messages share a piece of memory, which lives as long as one of them: a Buffer of its own for each costs more
+ * than to receive it.
+ */
+const POOL_BYTES = 64 * 1024;
+/** Pool::kLargest of message_binding.cc. */
+const LARGEST_IN_POOL = 4096;
+
+// Asked of message_binding.cc.
+const ASK_CREDENTIALS = 1;
+const ASK_PIDFD = 2;
+const ASK_END = 4;
 
 export interface Batch {
   messages: Message[];
@@ -43,6 +58,9 @@ export class Inbox {
   readonly #names = Buffer.alloc(MAX_BATCH * NAME_BYTES);
   readonly #fds = new Int32Array(MAX_BATCH * (MAX_FDS_PER_MESSAGE + 1));
   readonly #handle: InboxHandle;
+  #pool = Buffer.alloc(0);
+  #poolUsed = 0;
+  #poolIsFull = false;
   #lastName = UnixAddress.unnamed;
 
   /** The caller keeps what it gets: the shared one lives as long as somebody uses it. */
@@ -68,42 +86,68 @@ export class Inbox {
    */
   receive(fd: number, limits: ControlLimits, maxMessages: number, endOfStream: boolean): Batch | number {
     const { maxFds, credentials, pidFd } = limits;
-    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, credentials, pidFd, endOfStream);
+    const asked = (credentials ? ASK_CREDENTIALS : 0) | (pidFd ? ASK_PIDFD : 0) | (endOfStream ? ASK_END : 0);
+    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, asked, this.#pool, this.#poolUsed);
     if (result < 0) return result;
-    const count = result >> 1;
+    return { messages: this.#readAll(result >> 1), ended: (result & 1) === 1 };
+  }
+
+  #readAll(count: number): Message[] {
+    const records = this.#records;
+    let fdCount = 0;
+    for (let index = 0; index < count; index++) fdCount += records[index * COLUMNS + FD_COUNT] as number;
+    // Owners first: from here a failure cannot lose a descriptor.
+    const fds = fdCount === 0 ? undefined : Fd.ownAll(this.#fds.subarray(0, fdCount));
     const messages: Message[] = [];
     let firstFd = 0;
     for (let index = 0; index < count; index++) {
-      const message = this.#read(index, firstFd);
-      firstFd += message.fds.length;
-      messages.push(message);
+      const last = firstFd + (records[index * COLUMNS + FD_COUNT] as number);
+      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? []));
+      firstFd = last;
     }
-    return { messages, ended: (result & 1) === 1 };
+    if (this.#poolIsFull) this.#renewPool();
+    return messages;
   }
 
-  #read(index: number, firstFd: number): Message {
+  #renewPool(): void {
+    this.#pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+    this.#poolUsed = 0;
+    this.#poolIsFull = false;
+  }
+
+  #read(index: number, fds: Fd[]): Message {
+    const records = this.#records;
     const at = index * COLUMNS;
-    const column = (name: number): number => this.#records[at + name] as number;
-    // Owners first: from here a failure cannot lose a descriptor.
-    const fds = Array.from(this.#fds.subarray(firstFd, firstFd + column(FD_COUNT)), Fd.own);
-    const pidFd = column(PIDFD) === -1 ? undefined : Fd.own(column(PIDFD));
-    const size = column(SIZE);
-    const slot = index * this.#slotSize;
-    const data = Buffer.allocUnsafe(size);
-    this.#slab.copy(data, 0, slot, slot + size);
+    const pidFd = records[at + PIDFD] as number;
+    const pid = records[at + PID] as number;
+    const size = records[at + SIZE] as number;
+    const realSize = records[at + REAL_SIZE] as number;
     const message: Message = {
-      data,
+      data: this.#data(index, size, records[at + OFFSET] as number),
       fds,
-      from: this.#name(index, column(NAME_SIZE)),
-      truncated: column(REAL_SIZE) > size,
-      size: column(REAL_SIZE),
-      fdsDropped: column(FDS_DROPPED) === 1,
+      from: this.#name(index, records[at + NAME_SIZE] as number),
+      truncated: realSize > size,
+      size: realSize,
+      fdsDropped: records[at + FDS_DROPPED] === 1,
     };
-    if (column(PID) !== 0) {
-      message.credentials = toCredentials(column(PID), column(UID), column(GID));
+    if (pid !== 0) {
+      message.credentials = toCredentials(pid, records[at + UID] as number, records[at + GID] as number);
     }
-    if (pidFd !== undefined) message.pidFd = pidFd;
+    if (pidFd !== -1) message.pidFd = Fd.own(pidFd);
     return message;
+  }
+
+  #data(index: number, size: number, offset: number): Buffer {
+    if (offset !== -1) {
+      this.#poolUsed = (offset + size + 7) & ~7;
+      return this.#pool.subarray(offset, offset + size);
+    }
+    // A small one that did not fit: the pool is full, or was transferred away.
+    if (size <= LARGEST_IN_POOL) this.#poolIsFull = true;
+    const slot = index * this.#slotSize;
+    const data = Buffer.allocUnsafeSlow(size);
+    this.#slab.copy(data, 0, slot, slot + size);
+    return data;
   }
 
   // Messages tend to come from one sender: the last name is kept.

@@ -4,7 +4,7 @@ import { FdpassError, systemError } from '../base/errors';
 import { MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../base/limits';
 import type { UnixAddress } from '../fd/address';
 import { binding } from '../native/binding';
-import { KeptAttachment, type Lent } from './attachment';
+import { KeptAttachment, type Lent, NOTHING } from './attachment';
 
 const EAGAIN = -constants.errno.EAGAIN;
 
@@ -238,7 +238,10 @@ function laneKey(to: UnixAddress | undefined): string {
 }
 
 function attempt(fd: number, { data, to, lent }: Outgoing): boolean {
-  const sent = binding.send(fd, data, to?.sunPath, lent.fds, lent.credentials);
+  const sent =
+    to === undefined && lent === NOTHING
+      ? binding.send(fd, data)
+      : binding.send(fd, data, to?.sunPath, lent.fds, lent.credentials);
   if (sent >= 0) return true;
   if (sent === EAGAIN) return false;
   throw sendError(sent, lent, to);

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { hasCode } from '../base/errors';
 import { binding } from '../native/binding';
-import { KeptAttachment, type Lent } from './attachment';
+import { KeptAttachment, type Lent, NOTHING } from './attachment';
 import { detachedError, sendError } from './outbox';
 
 const { EAGAIN } = constants.errno;
@@ -15,8 +15,6 @@ const CALLS_PER_TURN = 16;
 
 /** IOV_MAX of limits.h: buffers in one sendmsg(2). */
 const MAX_BUFFERS = 1024;
-
-const NOTHING: Lent = { fds: undefined, credentials: undefined };
 
 /** 'begun': its attachment and a part of its bytes are the kernel's. 'dropped': nothing of it will be sent. */
 type ParcelState = 'waiting' | 'begun' | 'sent' | 'dropped';
