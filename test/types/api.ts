@@ -17,6 +17,7 @@ import {
   type FdInfo,
   type FdLike,
   FdpassError,
+  type HandedState,
   type Handoff,
   type isSupported,
   type Message,
@@ -144,6 +145,9 @@ export async function handoffs(server: http.Server): Promise<void> {
   (await handoff.bindUdp('dns', { port: 53, type: 'udp6' })) satisfies dgram.Socket;
   (await handoff.bindDatagram('log', '/run/log', { mode: 0o600, maxFds: 1 })) satisfies UnixDatagram;
   handoff.put('file', handle);
+  handoff.provideState(2, () => new Map());
+  same<Handoff['state'], HandedState | undefined>(true);
+  await createHandoff({ name: 'shop', state: { maxBytes: 5, onError: 'empty' } });
   same<ReturnType<Handoff['take']>, Fd | undefined>(true);
   same<Awaited<ReturnType<Handoff['upgrade']>>, Receipt>(true);
   same<Awaited<Handoff['superseded']>, Receipt>(true);

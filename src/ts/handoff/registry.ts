@@ -8,8 +8,16 @@ import type { DrainCount } from './connections';
 import { KeptService } from './datagram-service';
 import type { Place } from './endpoint';
 import { protocolError } from './frame';
-import { CONTROL_NAME, MAX_LISTENERS, type ManifestEntry } from './payloads';
+import {
+  CONTROL_NAME,
+  isOurs,
+  MAX_LISTENERS,
+  type ManifestEntry,
+  STATE_NAME,
+  type StateLabel,
+} from './payloads';
 import type { Service, SetLimit } from './service';
+import type { StateBlob } from './state';
 
 /** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
 const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
@@ -21,6 +29,12 @@ interface Listener {
   name: BoundName | undefined;
   inherited: boolean;
   service: Service;
+}
+
+/** What is handed over besides what the program has named. */
+export interface Ours {
+  control: Fd;
+  state: StateBlob | undefined;
 }
 
 export interface Claim<S extends Service> {
@@ -42,6 +56,7 @@ export class Registry {
   readonly #listeners = new Map<string, Listener>();
   /** Received and not claimed by a listen() yet. */
   readonly #inherited = new Map<string, Fd>();
+  #stateLabel: StateLabel | undefined;
   /** Those that the program has taken: they are its own. */
   readonly #taken = new Set<string>();
 
@@ -56,6 +71,15 @@ export class Registry {
       throw protocolError(`the descriptor of ${entry.name} is not the ${what} on ${entry.address}`);
     }
     this.#inherited.set(entry.name, fd);
+    if (entry.name === STATE_NAME) this.#stateLabel = entry.state;
+  }
+
+  /** The inherited state, if there is one, which the caller owns from here. */
+  takeState(): StateBlob | undefined {
+    const fd = this.#inherited.get(STATE_NAME);
+    if (fd === undefined || this.#stateLabel === undefined) return undefined;
+    this.#inherited.delete(STATE_NAME);
+    return { fd, label: this.#stateLabel };
   }
 
   /** The inherited control listener, which the caller owns from here. */
@@ -105,7 +129,7 @@ export class Registry {
 
   /** The inherited descriptor of that name, which the caller owns from here. */
   take(name: string): Fd | undefined {
-    const fd = name === CONTROL_NAME ? undefined : this.#inherited.get(name);
+    const fd = isOurs(name) ? undefined : this.#inherited.get(name);
     if (fd === undefined) return undefined;
     this.#inherited.delete(name);
     this.#taken.add(name);
@@ -174,11 +198,14 @@ export class Registry {
     this.#inherited.clear();
   }
 
-  /** What a successor is told; `control` is its listener. Version 1 knows listening streams only. */
-  manifest(control: Fd, version: number): ManifestEntry[] {
+  /** What a successor is told. Version 1 knows listening streams only. */
+  manifest({ control, state }: Ours, version: number): ManifestEntry[] {
     const entries = [...this.#listeners].map(([name, { fd }]) => manifestEntry(name, fd.describe()));
-    const known = entries.filter(({ type, listening }) => version > 1 || (type === 'stream' && listening));
-    return [manifestEntry(CONTROL_NAME, describeFd(control.fd)), ...known];
+    const first = manifestEntry(CONTROL_NAME, describeFd(control.fd));
+    if (version === 1)
+      return [first, ...entries.filter(({ type, listening }) => type === 'stream' && listening)];
+    if (state === undefined) return [first, ...entries];
+    return [first, ...entries, { ...manifestEntry(STATE_NAME, state.fd.describe()), state: state.label }];
   }
 
   /** The descriptor of a name, lent. */

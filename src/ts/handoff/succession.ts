@@ -23,6 +23,7 @@ export interface SuccessionHooks {
   timeouts: HandoffTimeouts;
   registry: Registry;
   probation: Probation;
+  stateOptional: boolean;
   /** Starts accepting on every listener. */
   accept(): Promise<void>;
   /** The predecessor has stopped accepting and stands by. */
@@ -136,9 +137,9 @@ export class Succession {
   }
 
   #dispatch(event: SuccessorEvent): void {
-    const { seam, timeouts, probation, registry } = this.#hooks;
+    const { seam, timeouts, probation, stateOptional, registry } = this.#hooks;
     const accepted = (): number => registry.accepted;
-    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, accepted };
+    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, accepted };
     const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
     for (const command of step.commands) this.#run(command);

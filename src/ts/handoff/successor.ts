@@ -24,6 +24,7 @@ export interface SuccessorFacts {
   timeouts: HandoffTimeouts;
   /** What this process asks for. */
   probation: Probation;
+  stateOptional: boolean;
   /** Connections that it has accepted. */
   accepted: () => number;
 }
@@ -115,7 +116,8 @@ export function stepSuccessor(
   if (state.name === 'ended') return stay(state);
   switch (event.type) {
     case 'start': {
-      const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs() };
+      const { stateOptional } = facts;
+      const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs(), stateOptional };
       return { state, commands: [send('HELLO', hello), { do: 'deadline', ms: facts.timeouts.hello }] };
     }
     case 'ready':

@@ -1,0 +1,34 @@
+#include "memfd.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "platform.h"
+
+namespace fdpass {
+
+namespace {
+
+constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+}  // namespace
+
+Result<UniqueFd> CreateMemfd(const char* name) {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = ::memfd_create(name, kFlags | kMfdNoExecSeal);
+  if (fd == -1 && errno == EINVAL) fd = ::memfd_create(name, kFlags);  // before Linux 6.3
+  if (fd == -1) return SysError{errno, "memfd_create"};
+  return UniqueFd(fd);
+}
+
+Result<void> Seal(BorrowedFd memfd) {
+  if (::fcntl(memfd.get(), F_ADD_SEALS, kSeals) == -1) return SysError{errno, "fcntl"};
+  return {};
+}
+
+bool IsSealed(BorrowedFd fd) {
+  const int seals = ::fcntl(fd.get(), F_GET_SEALS);
+  return seals != -1 && (seals & kSeals) == kSeals;
+}
+
+}  // namespace fdpass
