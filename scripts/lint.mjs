@@ -18,8 +18,8 @@ export async function lint({ fix = false } = {}) {
     say(`clang-format skipped: version ${version} is here, ${clangFormatVersion} decides`);
     return;
   }
-  const files = ['src/native', 'test/native'].flatMap((folder) =>
-    filesBelow(fromRoot(folder), ['.cc', '.h']),
+  const files = ['src/native', 'test/native', 'bench/programs', 'bench/micro'].flatMap((folder) =>
+    filesBelow(fromRoot(folder), ['.cc', '.c', '.h']),
   );
   await run('clang-format', 'clang-format', [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...files]);
 }

@@ -47,7 +47,7 @@ export async function runToEnd(command, args, options) {
 }
 
 // Whoever ends this process by its id ends the step too. A terminal's ^C reaches the child by itself.
-function forwardSignals(child) {
+export function forwardSignals(child) {
   const forward = (signal) => {
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
   };

@@ -8,6 +8,9 @@ import { fail, run } from './run.mjs';
 export const compileTools = ['g++', 'make', 'python3'];
 export const lintTools = ['clang-format'];
 
+// Packages that tests use where they are installed, and do without elsewhere: they come along with what is missing.
+const testEquipment = ['netcat-openbsd'];
+
 export async function requireTools(tools) {
   const missing = tools.filter((tool) => !isOnPath(tool));
   if (missing.length === 0) return;
@@ -17,7 +20,7 @@ export async function requireTools(tools) {
   }
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await run('apt-get update', 'apt-get', ['update', '-q'], { env });
-  const install = ['install', '-q', '-y', '--no-install-recommends', ...missing];
+  const install = ['install', '-q', '-y', '--no-install-recommends', ...missing, ...testEquipment];
   await run(`apt-get install ${packages}`, 'apt-get', install, { env });
 }
 

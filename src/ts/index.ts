@@ -1,6 +1,6 @@
 // The public API: re-exports only.
 export type { WaitOptions } from './base/abort';
-export { FdpassError, type SystemError } from './base/errors';
+export { FdpassError, type SocketHolder, type SystemError } from './base/errors';
 export { type AddressLike, UnixAddress } from './fd/address';
 export {
   type AdoptServerOptions,
@@ -9,6 +9,12 @@ export {
   adoptSocket,
   adoptUdp,
 } from './fd/adopt';
+export {
+  type AdoptReadStreamOptions,
+  type AdoptWriteStreamOptions,
+  adoptReadStream,
+  adoptWriteStream,
+} from './fd/adopt-stream';
 export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
@@ -31,11 +37,23 @@ export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export { isSupported } from './native/binding';
 export type { BindOptions } from './sockets/bind-path';
+export type { SocketState } from './sockets/bound-sockets';
+export { type ConnectUnixOptions, connectUnix } from './sockets/connect-unix';
+export type { ConnectionServerEvents, ListenOptions } from './sockets/connection-server';
 export { UnixDatagram } from './sockets/datagram';
-export type { Credentials, Message, SendOptions, SocketOptions } from './sockets/message';
+export { type InspectOptions, inspectUnix, type UnixSocketInfo } from './sockets/inspect';
+export { type ListenUnixOptions, listenUnix } from './sockets/listen-unix';
+export type { Attachments, Message, SendOptions, SocketOptions } from './sockets/message';
+export type { Credentials } from './sockets/peer';
 export { type SeqpacketOptions, UnixSeqpacket } from './sockets/seqpacket';
 export {
   type AdoptSeqpacketServerOptions,
-  type ListenOptions,
+  type SeqpacketServerOptions,
   UnixSeqpacketServer,
 } from './sockets/seqpacket-server';
+export {
+  type FdsInfo,
+  UnixStream,
+} from './sockets/stream';
+export type { StreamConnectOptions, StreamOptions } from './sockets/stream-options';
+export { type AdoptUnixServerOptions, UnixServer, type UnixServerOptions } from './sockets/stream-server';

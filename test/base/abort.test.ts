@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import test from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { onCancel, validateWaitOptions } from '#fdpass/base/abort';
 
 test('an abort calls back once, with the reason as cause, and leaves no listener', () => {
@@ -55,4 +56,16 @@ test('a signal that is none is refused', () => {
     code: 'ERR_INVALID_ARG_TYPE',
     message: /^options\.signal must be an AbortSignal; it is \{\}$/,
   });
+});
+
+test('one signal ends many waits, and Node sees no leak in that', async (t) => {
+  const warnings: Error[] = [];
+  const keep = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', keep);
+  t.after(() => process.off('warning', keep));
+  const controller = new AbortController();
+  const stops = Array.from({ length: 40 }, () => onCancel({ signal: controller.signal }, 'it', () => {}));
+  await nextTurn();
+  for (const stop of stops) stop();
+  assert.deepEqual(warnings, []);
 });

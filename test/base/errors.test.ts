@@ -25,6 +25,10 @@ test('a system failure has the fields of node:net', () => {
   );
 });
 
+test('an error that libuv has no name for has its own all the same', () => {
+  assert.equal(systemError(-109, 'sendmsg').code, 'ETOOMANYREFS');
+});
+
 test('a system failure without an address has no such field', () => {
   const error = systemError(-constants.errno.EPIPE, 'sendmsg');
   assert.equal(error.message, 'sendmsg EPIPE');

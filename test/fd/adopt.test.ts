@@ -96,9 +96,12 @@ test('connections that waited in the queue before the adoption are served', asyn
 test('the wrong kind is refused, named, and stays the caller’s', async (t) => {
   const { reader } = openPipe(t);
   const cases: [Fd, RegExp][] = [
-    [Fd.own(binding.openSocket(SOCK_STREAM)), /is a unix stream socket on \(unnamed\)$/],
-    [Fd.own(binding.bindUdp('127.0.0.1', 0, false, false)), /is a UDP socket on 127\.0\.0\.1:\d+$/],
-    [Fd.dup(reader), /is a pipe$/],
+    [Fd.own(binding.openSocket(SOCK_STREAM)), /is a unix stream socket on \(unnamed\): /],
+    [
+      Fd.own(binding.bindUdp('127.0.0.1', 0, false, false)),
+      /is a UDP socket on 127\.0\.0\.1:\d+: adoptUdp\(\) takes it$/,
+    ],
+    [Fd.dup(reader), /is a pipe open for reading only: adoptSocket\(\) takes it$/],
   ];
   for (const [fd, text] of cases) {
     await assert.rejects(adoptServer(net.createServer(), fd), (error: NodeJS.ErrnoException) => {

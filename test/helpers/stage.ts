@@ -7,9 +7,9 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import type { UpgradeOptions } from 'fdpass';
 import type { ListenerPlan, Plan } from '../fixtures/handoff-server';
+import type { Ending } from './tmp-dir';
 
 /** Longest wait for any event. Far above what any takes, below the limit of the test runner. */
 const PATIENCE_MS = 8_000;
@@ -118,7 +118,7 @@ export class Stage {
   #entered = 0;
 
   /** @param script what every process of this stage plays, unless it is told otherwise */
-  static async open(t: TestContext, script: Script = {}): Promise<Stage> {
+  static async open(t: Ending, script: Script = {}): Promise<Stage> {
     const stage = new Stage(script);
     t.after(() => stage.close());
     stage.#director.listen(stage.file('director'));

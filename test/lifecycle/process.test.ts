@@ -19,6 +19,8 @@ const scenarios = [
   ['close-at-exit', 'closing while the process exits'],
   ['close-in-beforeExit', 'closing in beforeExit'],
   ['lost-sockets', 'sockets that were lost are closed by the collector, each with a warning'],
+  ['lost-streams', 'streams that were lost are closed by the collector, each with a warning'],
+  ['paused-stream', 'unref’d streams do not keep a process'],
   ['lost-messages', 'descriptors of lost messages are closed by the collector, each with a warning'],
 ] as const;
 

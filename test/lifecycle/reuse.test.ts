@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Message, UnixDatagram, UnixSeqpacket, UnixSeqpacketServer } from 'fdpass';
+import {
+  type Message,
+  UnixDatagram,
+  UnixSeqpacket,
+  UnixSeqpacketServer,
+  UnixServer,
+  UnixStream,
+} from 'fdpass';
 import { freshName } from '../helpers/address-name';
 import { fdCount, settledFdCount } from '../helpers/fd-count';
 
@@ -60,6 +67,26 @@ test('500 connections to one server leave the count as it was', async () => {
     assert.ok(client.trySend('hello', { fds: [0] }));
     client.on('message', () => {});
     await once(client, 'close');
+  }
+  await server.close();
+  assert.equal(await settledFdCount(), before);
+});
+
+test('500 streams that passed descriptors leave the count as it was', async () => {
+  const before = await settledFdCount();
+  const server = new UnixServer({ maxFds: 1 }).listen(`@${freshName()}`);
+  server.on('connection', (connection) => {
+    connection.on('fds', (fds) => {
+      for (const fd of fds) fd.close();
+      connection.end('bye');
+    });
+    connection.resume();
+  });
+  for (let i = 0; i < 500; i++) {
+    const client = UnixStream.connect(server.address());
+    const closed = once(client.resume(), 'close');
+    await client.send('hello', { fds: [0] });
+    await closed;
   }
   await server.close();
   assert.equal(await settledFdCount(), before);

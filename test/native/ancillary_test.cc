@@ -50,14 +50,15 @@ class ControlBuffer {
 }  // namespace
 
 TEST("nothing asked for takes no control space") {
-  CHECK_EQ(ControlSpace(0, false, false), 0u);
-  CHECK_EQ(ControlSpace(1, false, false), CMSG_SPACE(sizeof(int)));
-  CHECK_EQ(ControlSpace(0, true, false), CMSG_SPACE(sizeof(ucred)));
-  CHECK_EQ(ControlSpace(0, false, true), CMSG_SPACE(sizeof(timespec)));
+  CHECK_EQ(ControlSpace({0, false, false, false}), 0u);
+  CHECK_EQ(ControlSpace({1, false, false, false}), CMSG_SPACE(sizeof(int)));
+  CHECK_EQ(ControlSpace({0, true, false, false}), CMSG_SPACE(sizeof(ucred)));
+  CHECK_EQ(ControlSpace({0, false, true, false}), CMSG_SPACE(sizeof(int)));
+  CHECK_EQ(ControlSpace({0, false, false, true}), CMSG_SPACE(sizeof(timespec)));
 }
 
 TEST("everything asked for fits the largest control space") {
-  CHECK_EQ(ControlSpace(fdpass::kMaxFdsPerMessage, true, true), fdpass::kMaxControlSpace);
+  CHECK_EQ(ControlSpace({fdpass::kMaxFdsPerMessage, true, true, true}), fdpass::kMaxControlSpace);
 }
 
 TEST("an empty list of descriptors adds no header") {

@@ -74,6 +74,24 @@ TEST("redirecting what is not open fails") {
   CHECK_FAILS(fdpass::Redirect(BorrowedFd(-1), BorrowedFd(-1)), EBADF, "dup2");
 }
 
+TEST("a poll tells what is ready now, and an end unasked") {
+  Pipe pipe;
+  CHECK_EQ(MUST(fdpass::Poll(pipe.reader.borrow(), POLLIN)), 0);
+  CHECK_EQ(MUST(fdpass::Poll(pipe.writer.borrow(), POLLIN | POLLOUT)), POLLOUT);
+  CHECK_EQ(::write(pipe.writer.get(), "abc", 3), 3);
+  CHECK_EQ(MUST(fdpass::Poll(pipe.reader.borrow(), POLLIN)), POLLIN);
+  CHECK_EQ(MUST(fdpass::QueuedBytes(pipe.reader.borrow())), 3);
+  pipe.writer.reset();
+  CHECK_EQ(MUST(fdpass::Poll(pipe.reader.borrow(), 0)), POLLHUP);
+}
+
+TEST("bytes of a file are not queued, and nothing is in what is not open") {
+  const TempDir folder;
+  const auto file = MUST(LockFile(folder.path("file").c_str()));
+  CHECK_EQ(MUST(fdpass::QueuedBytes(file.borrow())), 0);
+  CHECK_FAILS(fdpass::QueuedBytes(BorrowedFd(-1)), EBADF, "ioctl");
+}
+
 TEST("a file takes the mode set through its descriptor") {
   const TempDir folder;
   const auto file = MUST(LockFile(folder.path("file").c_str()));

@@ -34,6 +34,12 @@ class Mailbox {
 inline fdpass::Result<size_t> SendText(const fdpass::UniqueFd& socket, std::string_view text,
                                        const fdpass::UnixAddress* to = nullptr,
                                        const std::vector<int>& fds = {}) {
-  return fdpass::SendMessage(socket.borrow(), reinterpret_cast<const uint8_t*>(text.data()),
-                             text.size(), to, fds.data(), fds.size());
+  iovec buffer{const_cast<char*>(text.data()), text.size()};
+  fdpass::OutgoingMessage message;
+  message.buffers = &buffer;
+  message.buffer_count = 1;
+  message.to = to;
+  message.fds = fds.data();
+  message.fd_count = fds.size();
+  return fdpass::SendMessage(socket.borrow(), message);
 }

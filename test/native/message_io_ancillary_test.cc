@@ -11,10 +11,10 @@ using fdpass::UniqueFd;
 namespace {
 
 constexpr size_t kAll = fdpass::kMaxFdsPerMessage;
-constexpr fdpass::Inbox::Options kWithCredentials{1, 0, true, false};
+constexpr fdpass::Inbox::Options kWithCredentials{1, {0, true, false, false}};
 
 fdpass::Inbox::Options WithFds(size_t max_fds, size_t max_messages = 1) {
-  return {max_messages, max_fds, false, false};
+  return {max_messages, {max_fds, false, false, false}};
 }
 
 void PassCredentials(const UniqueFd& socket) {
@@ -44,7 +44,7 @@ TEST("254 descriptors are refused and nothing is sent") {
   const auto pair = MUST(OpenPair(SOCK_SEQPACKET));
   const std::vector<int> fds(254, pair.first.get());
   CHECK_FAILS(SendText(pair.first, "x", nullptr, fds), EINVAL, "sendmsg");
-  CHECK_FAILS(Mailbox().Receive(pair.second), EAGAIN, "recvmmsg");
+  CHECK_FAILS(Mailbox().Receive(pair.second), EAGAIN, "recvmsg");
 }
 
 TEST("room for one descriptor keeps one of two and closes the other") {
@@ -104,7 +104,7 @@ TEST("descriptors that nobody took are closed by the next call") {
   Mailbox mailbox;
   MUST(mailbox.Receive(pair.second, WithFds(1)));
   CHECK(!pipe.HasNoWriter());
-  CHECK_FAILS(mailbox.Receive(pair.second, WithFds(1)), EAGAIN, "recvmmsg");
+  CHECK_FAILS(mailbox.Receive(pair.second, WithFds(1)), EAGAIN, "recvmsg");
   CHECK(pipe.HasNoWriter());
 }
 
@@ -132,7 +132,7 @@ TEST("descriptors, credentials and the sign of life fit one message") {
   MUST(fdpass::EnableEndDetection(pair.second.borrow()));
   MUST(SendText(pair.first, "", nullptr, std::vector<int>(kAll, pair.first.get())));
   Mailbox mailbox;
-  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, kAll, true, true})), 1u);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, {kAll, true, false, true}})), 1u);
   CHECK_EQ(mailbox.message().control.fd_count, kAll);
   CHECK(!mailbox.message().control.truncated);
   CHECK(mailbox.message().control.credentials.has_value());

@@ -11,7 +11,7 @@ using fdpass::UniqueFd;
 
 namespace {
 
-constexpr fdpass::Inbox::Options kWithEnd{4, 0, false, true};
+constexpr fdpass::Inbox::Options kWithEnd{4, {0, false, false, true}};
 
 }  // namespace
 
@@ -51,8 +51,8 @@ TEST("no more messages than asked for are taken off the queue") {
 TEST("an empty queue is EAGAIN, also on a blocking socket") {
   const auto pair = MUST(OpenPair(SOCK_DGRAM));
   ::fcntl(pair.first.get(), F_SETFL, 0);
-  CHECK_FAILS(Mailbox().Receive(pair.first), EAGAIN, "recvmmsg");
-  CHECK_FAILS(Mailbox().Receive(UniqueFd()), EBADF, "recvmmsg");
+  CHECK_FAILS(Mailbox().Receive(pair.first), EAGAIN, "recvmsg");
+  CHECK_FAILS(Mailbox().Receive(UniqueFd()), EBADF, "recvmsg");
 }
 
 TEST("a sender without a name is unnamed, also after one with a name") {
@@ -95,7 +95,7 @@ TEST("a peer that shut down for writing has ended") {
   MUST(fdpass::EnableEndDetection(pair.second.borrow()));
   MUST(fdpass::Shutdown(pair.first.borrow(), SHUT_WR));
   Mailbox mailbox;
-  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, 0, false, true})), 0u);
+  CHECK_EQ(MUST(mailbox.Receive(pair.second, {1, {0, false, false, true}})), 0u);
   CHECK(mailbox.ended());
 }
 

@@ -97,7 +97,7 @@ TEST("a closed peer is EPIPE and no signal") {
 TEST("an unopened descriptor among those to pass is EBADF and nothing is sent") {
   const auto pair = MUST(OpenPair(SOCK_SEQPACKET));
   CHECK_FAILS(SendText(pair.first, "x", nullptr, {pair.first.get(), -1}), EBADF, "sendmsg");
-  CHECK_FAILS(Mailbox().Receive(pair.second), EAGAIN, "recvmmsg");
+  CHECK_FAILS(Mailbox().Receive(pair.second), EAGAIN, "recvmsg");
 }
 
 TEST("a batch stops at a full peer and tells how far it came") {

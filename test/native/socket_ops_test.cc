@@ -1,6 +1,11 @@
 // Tests of core/socket_ops.h on unix sockets; those on TCP and UDP are in socket_ops_inet_test.cc.
 #include "core/socket_ops.h"
 
+#include <grp.h>
+#include <sys/wait.h>
+
+#include <vector>
+
 #include "addresses.h"
 #include "check.h"
 #include "pipe.h"
@@ -51,6 +56,24 @@ TEST("a listener without a waiting client says EAGAIN") {
   CHECK_FAILS(fdpass::Accept(listener.borrow()), EAGAIN, "accept");
 }
 
+TEST("what waits is accepted in batches, and an error only if nothing does") {
+  const TempDir folder;
+  const auto address = MUST(FromText(folder.path("socket")));
+  const auto listener = ListenOn(address, SOCK_STREAM, 8);
+  UniqueFd clients[3];
+  for (UniqueFd& client : clients) {
+    client = MUST(OpenSocket(AF_UNIX, SOCK_STREAM));
+    MUST(fdpass::Connect(client.borrow(), address));
+  }
+  UniqueFd accepted[4];
+  CHECK_EQ(MUST(fdpass::AcceptBatch(listener.borrow(), accepted, 2)), 2u);
+  CheckFlags(accepted[0]);
+  CheckFlags(accepted[1]);
+  CHECK(!accepted[2].valid());
+  CHECK_EQ(MUST(fdpass::AcceptBatch(listener.borrow(), accepted, 4)), 1u);
+  CHECK_FAILS(fdpass::AcceptBatch(listener.borrow(), accepted, 4), EAGAIN, "accept");
+}
+
 TEST("both ends of a connection know the listener's address") {
   const TempDir folder;
   const std::string path = folder.path("socket");
@@ -99,10 +122,34 @@ TEST("the peer of a pair is this process") {
   CHECK_EQ(peer.gid, ::getgid());
 }
 
+TEST("the groups of the peer are this process's, however many") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::vector<gid_t> many(100);
+    for (size_t i = 0; i < many.size(); i++) many[i] = static_cast<gid_t>(1000 + i);
+    if (::setgroups(many.size(), many.data()) == -1) many.resize(::getgroups(0, nullptr));
+    const auto pair = fdpass::OpenPair(SOCK_STREAM);
+    const auto groups = fdpass::PeerGroups(pair.value().first.borrow());
+    ::_exit(groups.ok() && groups.value().size() == many.size() ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  CHECK_EQ(status, 0);
+}
+
+TEST("a cookie belongs to a socket, not to a descriptor") {
+  const auto pair = MUST(fdpass::OpenPair(SOCK_STREAM));
+  const UniqueFd copy(::fcntl(pair.first.get(), F_DUPFD_CLOEXEC, 3));
+  const uint64_t cookie = MUST(fdpass::Cookie(pair.first.borrow()));
+  CHECK_EQ(MUST(fdpass::Cookie(copy.borrow())), cookie);
+  CHECK(MUST(fdpass::Cookie(pair.second.borrow())) != cookie);
+}
+
 TEST("a socket without a peer has nobody's credentials and address") {
   const auto socket = MUST(OpenSocket(AF_UNIX, SOCK_STREAM));
   CHECK_FAILS(fdpass::PeerCredentials(socket.borrow()), ENOTCONN, "getsockopt");
   CHECK_FAILS(fdpass::RemoteAddress<UnixAddress>(socket.borrow()), ENOTCONN, "getpeername");
+  CHECK_FAILS(fdpass::PeerGroups(socket.borrow()), ENODATA, "getsockopt");
 }
 
 TEST("the peer's pidfd closes on exec, or the kernel is too old for it") {

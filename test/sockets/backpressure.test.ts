@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Fd, type Message, UnixDatagram, UnixSeqpacket } from 'fdpass';
 import { DEFAULT_MAX_BYTES, MAX_BATCH, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '#fdpass/base/limits';
 import { Inbox } from '#fdpass/sockets/inbox';
+import { validateSocketOptions } from '#fdpass/sockets/message';
 import { freshName } from '../helpers/address-name';
 import { settledFdCount } from '../helpers/fd-count';
 import { closeAfter, type Link, type LinkKind, linkKinds } from '../helpers/link';
@@ -75,7 +76,7 @@ for (const kind of [...linkKinds, unconnected]) {
     const count = fill(link);
     const waiting = link.send('first');
     // Emptied behind the loop's back: the sender cannot have been told yet.
-    const limits = { maxFds: 0, maxBytes: DEFAULT_MAX_BYTES, credentials: false };
+    const limits = validateSocketOptions({});
     const inbox = Inbox.for(DEFAULT_MAX_BYTES);
     for (let taken = 0; taken < count; ) {
       const batch = inbox.receive(link.receiver.fd, limits, MAX_BATCH, kind.type === 'seqpacket');

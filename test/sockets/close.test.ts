@@ -21,6 +21,8 @@ const common: Call[] = [
   ['getSendBufferSize', (socket) => socket.getSendBufferSize()],
   ['setSendBufferSize', (socket) => socket.setSendBufferSize(4096)],
   ['connect', (socket) => socket.connect('@nobody')],
+  ['peerGroups', (socket) => socket.peerGroups()],
+  ['peerPidFd', (socket) => socket.peerPidFd()],
 ];
 const datagram: Call[] = [
   ...common,
@@ -30,8 +32,8 @@ const datagram: Call[] = [
 const seqpacket: Call[] = [
   ...common,
   ['end', (socket) => (socket as UnixSeqpacket).end()],
+  ['closeRead', (socket) => (socket as UnixSeqpacket).closeRead()],
   ['peerCredentials', (socket) => (socket as UnixSeqpacket).peerCredentials],
-  ['peerPidFd', (socket) => (socket as UnixSeqpacket).peerPidFd()],
 ];
 const harmless: Call[] = [
   ['ref', (socket) => socket.ref()],
@@ -60,6 +62,7 @@ for (const [name, pair, calls] of table) {
       assert.equal(sockets[0].fd, -1);
       assert.equal(sockets[0].closed, true);
       assert.equal(sockets[0].queuedMessages, 0);
+      assert.equal(sockets[0].writableNeedDrain, false);
     });
   }
 
@@ -183,6 +186,18 @@ for (const kind of linkKinds.filter(({ type }) => type === 'seqpacket')) {
     assert.deepEqual(events, ['message', 'end', 'close']);
   });
 }
+
+test('seqpacket: closeRead() lets what came be received, then the end; the peer cannot send any more', async (t) => {
+  const [left, right] = UnixSeqpacket.pair({ allowHalfOpen: true });
+  closeAfter(t, left, right);
+  await left.send('before');
+  assert.equal(right.closeRead(), right);
+  assert.equal((await failureOf(left.send('after'))).code, 'EPIPE');
+  assert.equal((await right.receive())?.data.toString(), 'before');
+  assert.equal(await right.receive(), null);
+  await right.send('still writing');
+  assert.equal((await left.receive())?.data.toString(), 'still writing');
+});
 
 test('UnixSeqpacketServer: every method in every state', async () => {
   const server = new UnixSeqpacketServer();

@@ -52,7 +52,7 @@ test('a second bind() to another name is EINVAL and keeps the first, a failed on
     errno: -98,
     syscall: 'bind',
     address: taken,
-    message: `bind EADDRINUSE ${taken}`,
+    message: `bind EADDRINUSE ${taken} (held by this process, pid ${process.pid})`,
   });
   socket.bind(name);
   assert.equal((await failureOf(() => socket.bind(`@${freshName()}`))).code, 'EINVAL');

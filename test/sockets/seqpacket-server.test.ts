@@ -122,7 +122,7 @@ test('an address in use is told, and the server can listen elsewhere', async (t)
   const server = new UnixSeqpacketServer();
   closeAfter(t, new UnixSeqpacketServer().listen(name), server);
   const error = await failureOf(() => server.listen(name));
-  assert.equal(error.message, `bind EADDRINUSE ${name}`);
+  assert.equal(error.message, `bind EADDRINUSE ${name} (held by this process, pid ${process.pid})`);
   assert.equal(server.listening, false);
   server.listen(`@${freshName()}`);
 });
@@ -220,7 +220,7 @@ test('an adopted connection goes on where the former owner stopped', async (t) =
 });
 
 test('out of descriptors: said, not spun on, and every connection is served once there are some', async (t) => {
-  const child = startFixture(t, 'accept-without-descriptors');
+  const child = startFixture(t, 'accept-without-descriptors', ['seqpacket']);
   const { code, signal, stdout, stderr } = await child.ended;
   assert.equal(stderr, '');
   const report = JSON.parse(stdout) as { errors: string[]; busyMs: number; served: number; lost: number };

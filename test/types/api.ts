@@ -5,6 +5,7 @@ import type http from 'node:http';
 import type http2 from 'node:http2';
 import type https from 'node:https';
 import type net from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   type AddressLike,
   adoptServer,
@@ -17,7 +18,7 @@ import {
   type FdInfo,
   type FdLike,
   FdpassError,
-  type HandedState,
+  type FdsInfo,
   type Handoff,
   type isSupported,
   type Message,
@@ -27,7 +28,10 @@ import {
   UnixDatagram,
   UnixSeqpacket,
   UnixSeqpacketServer,
+  UnixServer,
+  UnixStream,
 } from 'fdpass';
+import { MSG, POLL, type RawMessage, RawSocket, SO, SOL_SOCKET } from 'fdpass/raw';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(proof: Equal<A, B>): void;
@@ -94,6 +98,8 @@ export async function datagrams(datagram: UnixDatagram): Promise<void> {
     maxFds: 1,
     maxBytes: 1,
     credentials: true,
+    pidFd: true,
+    highWaterMark: 5,
     signal: AbortSignal.abort(),
   }) satisfies UnixDatagram;
   UnixDatagram.pair() satisfies [UnixDatagram, UnixDatagram];
@@ -133,6 +139,42 @@ export async function connections(connection: UnixSeqpacket): Promise<void> {
   new UnixSeqpacketServer().listen();
 }
 
+export async function streams(stream: UnixStream): Promise<void> {
+  stream satisfies Duplex;
+  stream satisfies NodeJS.ReadWriteStream;
+  stream satisfies FdLike;
+  UnixStream.connect('@a', { maxFds: 1, timeout: 5, localAddress: './b' }) satisfies UnixStream;
+  UnixStream.pair({ allowHalfOpen: true, highWaterMark: 1 }) satisfies [UnixStream, UnixStream];
+  // @ts-expect-error: a stream is made by connect(), pair() and adopt()
+  new UnixStream();
+  same<Awaited<ReturnType<UnixStream['send']>>, void>(true);
+  await stream.send('x', { fds: [fd], credentials: stream.peerCredentials, timeout: 5 });
+  stream.on('fds', (fds, info) => [fds, info] satisfies [Fd[], FdsInfo]);
+  stream.once('credentials', ({ pid }) => pid satisfies number);
+  stream.on('data', (chunk: Buffer) => chunk).on('close', () => {});
+  new UnixServer({ maxFds: 1 })
+    .on('connection', (connection) => connection satisfies UnixStream)
+    .listen('@a');
+  // @ts-expect-error: there is no such option
+  UnixStream.pair({ maxFd: 1 });
+}
+
+export function raw(socket: RawSocket): void {
+  RawSocket.open('dgram').bind().connect('@a') satisfies RawSocket;
+  // @ts-expect-error: there is no such type of socket
+  RawSocket.open('raw');
+  same<ReturnType<RawSocket['send']>, number>(true);
+  socket.receive({
+    buffers: [Buffer.alloc(1)],
+    controlBytes: 64,
+    flags: MSG.PEEK | MSG.TRUNC,
+  }) satisfies RawMessage;
+  same<RawSocket['cookie'], bigint>(true);
+  socket.setOption(SOL_SOCKET, SO.PASSCRED, 1);
+  socket.poll(POLL.IN) satisfies number;
+  socket satisfies Disposable & FdLike;
+}
+
 export async function handoffs(server: http.Server): Promise<void> {
   const handoff = await createHandoff({
     name: 'shop',
@@ -145,9 +187,6 @@ export async function handoffs(server: http.Server): Promise<void> {
   (await handoff.bindUdp('dns', { port: 53, type: 'udp6' })) satisfies dgram.Socket;
   (await handoff.bindDatagram('log', '/run/log', { mode: 0o600, maxFds: 1 })) satisfies UnixDatagram;
   handoff.put('file', handle);
-  handoff.provideState(2, () => new Map());
-  same<Handoff['state'], HandedState | undefined>(true);
-  await createHandoff({ name: 'shop', state: { maxBytes: 5, onError: 'empty' } });
   same<ReturnType<Handoff['take']>, Fd | undefined>(true);
   same<Awaited<ReturnType<Handoff['upgrade']>>, Receipt>(true);
   same<Awaited<Handoff['superseded']>, Receipt>(true);
@@ -176,6 +215,7 @@ export function errors(error: SystemError, ours: FdpassError): void {
 
 export function messages(message: Message): void {
   same<Message['credentials'], Credentials | undefined>(true);
+  same<Message['pidFd'], Fd | undefined>(true);
   [message.truncated, message.fdsDropped] satisfies boolean[];
   message.size satisfies number;
   message.from satisfies UnixAddress;

@@ -7,24 +7,33 @@
 
 namespace fdpass {
 
-size_t ControlSpace(size_t max_fds, bool credentials, bool timestamp) {
-  return (max_fds > 0 ? CMSG_SPACE(max_fds * sizeof(int)) : 0) +
-         (credentials ? CMSG_SPACE(sizeof(ucred)) : 0) +
-         (timestamp ? CMSG_SPACE(sizeof(timespec)) : 0);
+size_t ControlSpace(const ControlRequest& request) {
+  return (request.max_fds > 0 ? CMSG_SPACE(request.max_fds * sizeof(int)) : 0) +
+         (request.credentials ? CMSG_SPACE(sizeof(ucred)) : 0) +
+         (request.pidfd ? CMSG_SPACE(sizeof(int)) : 0) +
+         (request.timestamp ? CMSG_SPACE(sizeof(timespec)) : 0);
 }
 
 Result<void> OutgoingControl::AddRights(const int* fds, size_t count) {
   if (count == 0) return {};
   if (count > kMaxFdsPerMessage) return SysError{EINVAL, "sendmsg"};
-  const size_t payload = count * sizeof(int);
-  used_ = CMSG_SPACE(payload);
-  std::memset(bytes_.data(), 0, used_);
-  auto* header = reinterpret_cast<cmsghdr*>(bytes_.data());
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(payload);
-  std::memcpy(CMSG_DATA(header), fds, payload);
+  Add(SCM_RIGHTS, fds, count * sizeof(int));
   return {};
+}
+
+void OutgoingControl::AddCredentials(const ucred& credentials) {
+  Add(SCM_CREDENTIALS, &credentials, sizeof(credentials));
+}
+
+void OutgoingControl::Add(int type, const void* payload, size_t size) {
+  char* start = bytes_.data() + used_;
+  std::memset(start, 0, CMSG_SPACE(size));
+  auto* header = reinterpret_cast<cmsghdr*>(start);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(size);
+  std::memcpy(CMSG_DATA(header), payload, size);
+  used_ += CMSG_SPACE(size);
 }
 
 void OutgoingControl::AttachTo(msghdr* message) {
@@ -45,6 +54,14 @@ size_t OwnRights(const cmsghdr* header, std::vector<UniqueFd>* fds) {
   return count;
 }
 
+// The kernel writes a negative errno where it could make no descriptor, as for a sender that has
+// been reaped.
+UniqueFd OwnPidFd(const cmsghdr* header) {
+  int fd = -1;
+  if (header->cmsg_len >= CMSG_LEN(sizeof(int))) std::memcpy(&fd, CMSG_DATA(header), sizeof(int));
+  return fd < 0 ? UniqueFd() : UniqueFd(fd);
+}
+
 // A short control buffer leaves a partial struct behind (unlike descriptors): cmsg_len tells.
 std::optional<ucred> ReadCredentials(const cmsghdr* header) {
   if (header->cmsg_len < CMSG_LEN(sizeof(ucred))) return std::nullopt;
@@ -57,24 +74,34 @@ std::optional<ucred> ReadCredentials(const cmsghdr* header) {
 
 }  // namespace
 
+const cmsghdr* FirstHeader(const msghdr& message) {
+  const auto* header = static_cast<const cmsghdr*>(message.msg_control);
+  if (message.msg_controllen < CMSG_LEN(0)) return nullptr;
+  const bool whole = header->cmsg_len >= CMSG_LEN(0) && header->cmsg_len <= message.msg_controllen;
+  return whole ? header : nullptr;
+}
+
+const cmsghdr* NextHeader(const msghdr& message, const cmsghdr* header) {
+  const auto* start = static_cast<const char*>(message.msg_control);
+  const size_t at = static_cast<size_t>(reinterpret_cast<const char*>(header) - start) +
+                    CMSG_ALIGN(header->cmsg_len);
+  if (at >= message.msg_controllen) return nullptr;
+  msghdr rest{};
+  rest.msg_control = const_cast<char*>(start + at);
+  rest.msg_controllen = message.msg_controllen - at;
+  return FirstHeader(rest);
+}
+
 ReceivedControl ParseControl(const msghdr& message, std::vector<UniqueFd>* fds) {
   ReceivedControl control;
   control.truncated = (message.msg_flags & MSG_CTRUNC) != 0;
-  // CMSG_NXTHDR takes a mutable msghdr but writes nothing.
-  auto* mutable_message = const_cast<msghdr*>(&message);
-  for (cmsghdr* header = CMSG_FIRSTHDR(mutable_message); header != nullptr;
-       header = CMSG_NXTHDR(mutable_message, header)) {
-    if (header->cmsg_len < CMSG_LEN(0)) break;
+  for (const cmsghdr* header = FirstHeader(message); header != nullptr;
+       header = NextHeader(message, header)) {
     control.any = true;
     if (header->cmsg_level != SOL_SOCKET) continue;
     if (header->cmsg_type == SCM_RIGHTS) control.fd_count += OwnRights(header, fds);
     if (header->cmsg_type == SCM_CREDENTIALS) control.credentials = ReadCredentials(header);
-    if (header->cmsg_type == kScmPidFd && header->cmsg_len >= CMSG_LEN(sizeof(int))) {
-      // Nobody here asks for SO_PASSPIDFD, but an adopted socket may have it set: own it, let it
-      // go.
-      std::vector<UniqueFd> unwanted;
-      OwnRights(header, &unwanted);
-    }
+    if (header->cmsg_type == kScmPidFd) control.pidfd = OwnPidFd(header);
   }
   return control;
 }

@@ -2,14 +2,26 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "socket_ops.h"
 
 namespace fdpass {
 
+namespace {
+
+// The call itself: glibc before 2.33 exports no fstat(), and musl none of the names that it had
+// before. On 64-bit machines the kernel's struct is that of the C library.
+int FileStatus(BorrowedFd fd, struct stat* status) {
+  return static_cast<int>(::syscall(SYS_fstat, fd.get(), status));
+}
+
+}  // namespace
+
 Result<FdDescription> Describe(BorrowedFd fd) {
   struct stat status;
-  if (::fstat(fd.get(), &status) == -1) return SysError{errno, "fstat"};
+  if (FileStatus(fd, &status) == -1) return SysError{errno, "fstat"};
   FdDescription description;
   description.mode = status.st_mode;
   description.inode = status.st_ino;

@@ -1,7 +1,9 @@
 #include "fd_ops.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 namespace fdpass {
@@ -22,6 +24,19 @@ Result<void> Redirect(BorrowedFd from, BorrowedFd to) {
     return SysError{errno, "dup2"};
   }
   return {};
+}
+
+Result<int> Poll(BorrowedFd fd, int events) {
+  pollfd request{fd.get(), static_cast<short>(events), 0};
+  if (RetryOnInterrupt([&] { return ::poll(&request, 1, 0); }) == -1)
+    return SysError{errno, "poll"};
+  return request.revents;
+}
+
+Result<int> QueuedBytes(BorrowedFd fd) {
+  int bytes = 0;
+  if (::ioctl(fd.get(), FIONREAD, &bytes) == -1) return SysError{errno, "ioctl"};
+  return bytes;
 }
 
 Result<void> SetMode(BorrowedFd fd, unsigned mode) {

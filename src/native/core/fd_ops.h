@@ -13,6 +13,12 @@ Result<UniqueFd> Duplicate(BorrowedFd from);
 // dup2(2)
 Result<void> Redirect(BorrowedFd from, BorrowedFd to);
 
+// Which of `events` (POLLIN and so on) are so now, besides POLLERR, POLLHUP and POLLNVAL. Never
+// waits. poll(2)
+Result<int> Poll(BorrowedFd fd, int events);
+
+Result<int> QueuedBytes(BorrowedFd fd);  // FIONREAD, ioctl(2)
+
 Result<void> SetMode(BorrowedFd fd, unsigned mode);  // fchmod(2)
 
 // Opens (creates 0600) the file and takes an exclusive flock(2) on it without waiting:

@@ -14,9 +14,13 @@ namespace {
 Result<uint32_t> ParseScope(const std::string& text) {
   const uint32_t index = ::if_nametoindex(text.c_str());
   if (index != 0) return index;
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const auto number = std::strtoull(text.c_str(), nullptr, 10);
-  if (!digits || number > UINT32_MAX) return SysError{EINVAL, "inet_pton"};
+  uint64_t number = 0;
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9') return SysError{EINVAL, "inet_pton"};
+    number = number * 10 + static_cast<uint64_t>(digit - '0');
+    if (number > UINT32_MAX) return SysError{EINVAL, "inet_pton"};
+  }
+  if (text.empty()) return SysError{EINVAL, "inet_pton"};
   return static_cast<uint32_t>(number);
 }
 

@@ -1,4 +1,4 @@
-// Whole messages out and in, with descriptors: sendmsg(2), sendmmsg(2), recvmmsg(2).
+// Messages out and in, with descriptors: sendmsg(2), sendmmsg(2), recvmsg(2), recvmmsg(2).
 // Nothing here waits: a full peer and an empty queue are EAGAIN.
 #pragma once
 
@@ -19,9 +19,21 @@ namespace fdpass {
 // Messages that one system call moves at most: PERF found nothing above 32.
 inline constexpr size_t kMaxBatch = 32;
 
-// `to` may be null on a connected socket. Descriptors stay the caller's.
-Result<size_t> SendMessage(BorrowedFd socket, const uint8_t* data, size_t size,
-                           const UnixAddress* to, const int* fds, size_t fd_count);
+// What one sendmsg(2) sends. Everything is borrowed for the call.
+struct OutgoingMessage {
+  iovec* buffers = nullptr;
+  size_t buffer_count = 0;
+  const UnixAddress* to = nullptr;  // null: the connected peer
+  const int* fds = nullptr;
+  size_t fd_count = 0;
+  const ucred* credentials = nullptr;
+  const uint8_t* control = nullptr;  // an image of the control buffer, instead of the two above
+  size_t control_size = 0;
+  int flags = 0;  // MSG_*, besides MSG_DONTWAIT and MSG_NOSIGNAL
+};
+
+// Gives the bytes that went: all of them, or fewer on a stream. Descriptors go with the first byte.
+Result<size_t> SendMessage(BorrowedFd socket, const OutgoingMessage& message);
 
 // Sends `count` (at most kMaxBatch) messages that lie one behind the other in `packed`.
 // Gives how many went; an error only if the first one failed.
@@ -41,19 +53,20 @@ class Inbox {
  public:
   struct Options {
     size_t max_messages = 1;
-    size_t max_fds = 0;          // per message; more than that is closed and reported as truncated
-    bool credentials = false;    // SO_PASSCRED is set on the socket
-    bool end_of_stream = false;  // seqpacket: SO_TIMESTAMPNS is set, see EnableEndDetection()
+    // More than max_fds is closed and reported as truncated. With `timestamp` the end is told from
+    // an empty packet, see EnableEndDetection().
+    ControlRequest control = {};
   };
 
   Inbox(uint8_t* slab, size_t slots, size_t slot_size);
 
-  // Gives the number of messages, which ended() may follow. Descriptors of a batch that was not
-  // taken by TakeFd() are closed by the next call or the destructor.
+  // Gives the number of messages, which ended() may follow. Descriptors of a batch that were not
+  // taken by TakeFd() and TakePidFd() are closed by the next call or the destructor.
   Result<size_t> Receive(BorrowedFd socket, const Options& options);
 
   const ReceivedMessage& message(size_t index) const { return messages_[index]; }
   int TakeFd(size_t index) { return fds_[index].release(); }
+  int TakePidFd(size_t index) { return messages_[index].control.pidfd.release(); }
   bool ended() const { return ended_; }
 
  private:

@@ -8,6 +8,7 @@
 namespace fdpass {
 
 // asm-generic/socket.h: the same numbers on x64 and arm64.
+inline constexpr int kSoPassPidFd = 76;   // Linux 6.5
 inline constexpr int kSoPeerPidFd = 77;   // Linux 6.5
 inline constexpr int kSoPassRights = 83;  // Linux 6.16
 

@@ -77,6 +77,19 @@ Result<UniqueFd> Accept(BorrowedFd listener) {
   return socket;
 }
 
+Result<size_t> AcceptBatch(BorrowedFd listener, UniqueFd* accepted, size_t max) {
+  size_t count = 0;
+  while (count < max) {
+    auto socket = Accept(listener);
+    if (!socket.ok()) {
+      if (count > 0) break;
+      return socket.error();
+    }
+    accepted[count++] = std::move(socket.value());
+  }
+  return count;
+}
+
 Result<void> Shutdown(BorrowedFd socket, int how) {
   if (::shutdown(socket.get(), how) == -1) return SysError{errno, "shutdown"};
   return {};
@@ -149,10 +162,31 @@ Result<ucred> PeerCredentials(BorrowedFd socket) {
   return credentials;
 }
 
+Result<std::vector<gid_t>> PeerGroups(BorrowedFd socket) {
+  std::vector<gid_t> groups(32);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int status = ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    // ERANGE: `size` says how much they need (net/core/sock.c).
+    if (status == -1 && errno != ERANGE) return SysError{errno, "getsockopt"};
+    groups.resize(size / sizeof(gid_t));
+    if (status == 0) return groups;
+  }
+}
+
 Result<UniqueFd> OpenPeerPidFd(BorrowedFd socket) {
   auto pidfd = GetOption(socket, SOL_SOCKET, kSoPeerPidFd);
   if (!pidfd.ok()) return pidfd.error();
   return UniqueFd(pidfd.value());
+}
+
+Result<uint64_t> Cookie(BorrowedFd socket) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &size) == -1) {
+    return SysError{errno, "getsockopt"};
+  }
+  return cookie;
 }
 
 }  // namespace fdpass

@@ -5,7 +5,9 @@
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "inet_address.h"
 #include "result.h"
@@ -29,6 +31,9 @@ Result<Address> RemoteAddress(BorrowedFd socket);  // getpeername(2)
 
 Result<void> Listen(BorrowedFd socket, int backlog);
 Result<UniqueFd> Accept(BorrowedFd listener);
+// Accepts what is queued, at most `max`, into `accepted`. Gives how many; an error only if there is
+// none: the next call says it again.
+Result<size_t> AcceptBatch(BorrowedFd listener, UniqueFd* accepted, size_t max);
 Result<void> Shutdown(BorrowedFd socket, int how);  // on a shared listener it stops every holder
 
 struct InetOptions {
@@ -46,7 +51,12 @@ Result<void> SetOption(BorrowedFd socket, int level, int option, int value);
 // Who called connect(), listen() or socketpair() on the other side; fixed at that moment.
 // SO_PEERCRED, socket(7)
 Result<ucred> PeerCredentials(BorrowedFd socket);
+// Its supplementary groups. SO_PEERGROUPS; ENODATA if not connected.
+Result<std::vector<gid_t>> PeerGroups(BorrowedFd socket);
 // A pidfd of that process, valid even after it has been reaped. Linux 6.5; ENOPROTOOPT before.
 Result<UniqueFd> OpenPeerPidFd(BorrowedFd socket);
+
+// The same for all duplicates of a socket, and never given to another one. SO_COOKIE
+Result<uint64_t> Cookie(BorrowedFd socket);
 
 }  // namespace fdpass

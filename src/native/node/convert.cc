@@ -37,6 +37,19 @@ Bytes ToBytes(napi_env env, napi_value typed_array) {
   return {static_cast<uint8_t*>(data), wide ? length * sizeof(int32_t) : length};
 }
 
+std::vector<iovec> ToVectors(napi_env env, napi_value buffers) {
+  uint32_t count = 0;
+  Assert(napi_get_array_length(env, buffers, &count) == napi_ok, "expected an array");
+  std::vector<iovec> vectors(count);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value buffer = nullptr;
+    Assert(napi_get_element(env, buffers, i, &buffer) == napi_ok, "expected an element");
+    const Bytes bytes = ToBytes(env, buffer);
+    vectors[i] = {bytes.data, bytes.size};
+  }
+  return vectors;
+}
+
 UnixAddress ToUnixAddress(napi_env env, napi_value sun_path) {
   const Bytes bytes = ToBytes(env, sun_path);
   auto address = UnixAddress::FromSunPath(bytes.data, bytes.size);

@@ -4,6 +4,8 @@
 
 #include <napi.h>
 
+#include <vector>
+
 #include "../core/inet_address.h"
 #include "../core/result.h"
 #include "../core/unique_fd.h"
@@ -23,6 +25,9 @@ int ToInt(napi_env env, napi_value value);
 bool ToBool(napi_env env, napi_value value);
 bool IsUndefined(napi_env env, napi_value value);
 Bytes ToBytes(napi_env env, napi_value typed_array);
+
+// An array of Uint8Arrays, for readv(2) and its like.
+std::vector<iovec> ToVectors(napi_env env, napi_value buffers);
 
 inline BorrowedFd ToFd(napi_env env, napi_value value) { return BorrowedFd(ToInt(env, value)); }
 

@@ -1,4 +1,6 @@
 // core/fd_ops.h and core/describe.h for JS.
+#include <string>
+
 #include "../core/describe.h"
 #include "../core/fd_ops.h"
 #include "bindings.h"
@@ -40,9 +42,16 @@ Napi::Value SetFdMode(const Napi::CallbackInfo& info) {
   return ThrowOnError(env, SetMode(ToFd(env, info[0]), mode));
 }
 
-// lockFile(path): fd
+// lockFile(path): fd. One character of `path` is one byte, as in a 'latin1' Buffer: a path need not
+// be text.
 Napi::Value Lock(const Napi::CallbackInfo& info) {
-  return FromFd(info.Env(), LockFile(info[0].As<Napi::String>().Utf8Value().c_str()));
+  const Napi::Env env = info.Env();
+  size_t size = 0;
+  Assert(napi_get_value_string_latin1(env, info[0], nullptr, 0, &size) == napi_ok,
+         "expected a string");
+  std::string path(size, '\0');
+  napi_get_value_string_latin1(env, info[0], path.data(), size + 1, nullptr);
+  return FromFd(env, LockFile(path.c_str()));
 }
 
 // describe(fd): { mode, inode, device, domain, type, protocol, listening }, -1 where it is no

@@ -1,6 +1,7 @@
 // core/message_io.h for JS: the hot paths, in plain Node-API. Results are counts or, below zero,
 // errnos; no object is made per message.
 #include <cstring>
+#include <vector>
 
 #include "../core/message_io.h"
 #include "bindings.h"
@@ -37,17 +38,64 @@ class Destination {
   UnixAddress address_;
 };
 
-// send(fd, data, sunPath | undefined, fds | undefined): bytes or -errno
+// Descriptors to lend and credentials to send, where JS gives them: an Int32Array each.
+class Attachment {
+ public:
+  Attachment(napi_env env, napi_value fds, napi_value credentials) {
+    if (!IsUndefined(env, fds)) fds_ = ToBytes(env, fds);
+    if (IsUndefined(env, credentials)) return;
+    const Bytes triple = ToBytes(env, credentials);
+    Assert(triple.size == sizeof(credentials_), "expected [pid, uid, gid]");
+    std::memcpy(&credentials_, triple.data, sizeof(credentials_));
+    has_credentials_ = true;
+  }
+  void AddTo(OutgoingMessage* message) const {
+    message->fds = reinterpret_cast<const int*>(fds_.data);
+    message->fd_count = fds_.size / sizeof(int);
+    if (has_credentials_) message->credentials = &credentials_;
+  }
+
+ private:
+  Bytes fds_{nullptr, 0};
+  ucred credentials_;
+  bool has_credentials_ = false;
+};
+
+// send(fd, data, sunPath?, fds?, credentials?): bytes or -errno
 napi_value Send(napi_env env, napi_callback_info info) {
-  napi_value arguments[4];
+  napi_value arguments[5];
   GetArguments(env, info, arguments);
   const Bytes data = ToBytes(env, arguments[1]);
   const Destination to(env, arguments[2]);
-  Bytes fds{nullptr, 0};
-  if (!IsUndefined(env, arguments[3])) fds = ToBytes(env, arguments[3]);
-  const auto sent = SendMessage(ToFd(env, arguments[0]), data.data, data.size, to.get(),
-                                reinterpret_cast<const int*>(fds.data), fds.size / sizeof(int));
-  return FromInt(env, CountOrErrno(sent));
+  const Attachment attachment(env, arguments[3], arguments[4]);
+  iovec buffer{data.data, data.size};
+  OutgoingMessage message;
+  message.buffers = &buffer;
+  message.buffer_count = 1;
+  message.to = to.get();
+  attachment.AddTo(&message);
+  return FromInt(env, CountOrErrno(SendMessage(ToFd(env, arguments[0]), message)));
+}
+
+// sendVector(fd, buffers, sunPath?, fds?, credentials?, control?, flags): bytes or -errno
+napi_value SendVector(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  GetArguments(env, info, arguments);
+  std::vector<iovec> buffers = ToVectors(env, arguments[1]);
+  const Destination to(env, arguments[2]);
+  const Attachment attachment(env, arguments[3], arguments[4]);
+  OutgoingMessage message;
+  message.buffers = buffers.data();
+  message.buffer_count = buffers.size();
+  message.to = to.get();
+  attachment.AddTo(&message);
+  if (!IsUndefined(env, arguments[5])) {
+    const Bytes control = ToBytes(env, arguments[5]);
+    message.control = control.data;
+    message.control_size = control.size;
+  }
+  message.flags = ToInt(env, arguments[6]);
+  return FromInt(env, CountOrErrno(SendMessage(ToFd(env, arguments[0]), message)));
 }
 
 // sendBatch(fd, packed, sizes, sunPath | undefined): messages or -errno
@@ -68,7 +116,18 @@ napi_value SendPacked(napi_env env, napi_callback_info info) {
 }
 
 // One row of `records` for each message; src/ts/sockets/inbox.ts reads the same columns.
-enum Column { kSize, kRealSize, kFdCount, kFdsDropped, kNameSize, kPid, kUid, kGid, kColumns };
+enum Column {
+  kSize,
+  kRealSize,
+  kFdCount,
+  kFdsDropped,
+  kNameSize,
+  kPid,
+  kUid,
+  kGid,
+  kPidFd,
+  kColumns
+};
 
 // The core inbox together with the JS arrays it writes to. They are kept alive by a reference each.
 struct ScriptInbox {
@@ -126,21 +185,24 @@ void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** f
   record[kPid] = credentials ? credentials->pid : 0;
   record[kUid] = credentials ? static_cast<int32_t>(credentials->uid) : 0;
   record[kGid] = credentials ? static_cast<int32_t>(credentials->gid) : 0;
+  record[kPidFd] = self->inbox.TakePidFd(index);
+  if (record[kPidFd] != -1) env_data->Own(record[kPidFd]);
 }
 
-// receive(inbox, fd, maxMessages, maxFds, credentials, endOfStream): -errno, or twice the number of
-// messages, plus 1 if the end of the stream follows them.
+// receive(inbox, fd, maxMessages, maxFds, credentials, pidFd, endOfStream): -errno, or twice the
+// number of messages, plus 1 if the end of the stream follows them.
 napi_value Receive(napi_env env, napi_callback_info info) {
-  napi_value arguments[6];
+  napi_value arguments[7];
   GetArguments(env, info, arguments);
   void* data = nullptr;
   Assert(napi_get_value_external(env, arguments[0], &data) == napi_ok, "expected an inbox");
   auto* self = static_cast<ScriptInbox*>(data);
   Inbox::Options options;
   options.max_messages = static_cast<size_t>(ToInt(env, arguments[2]));
-  options.max_fds = static_cast<size_t>(ToInt(env, arguments[3]));
-  options.credentials = ToBool(env, arguments[4]);
-  options.end_of_stream = ToBool(env, arguments[5]);
+  options.control.max_fds = static_cast<size_t>(ToInt(env, arguments[3]));
+  options.control.credentials = ToBool(env, arguments[4]);
+  options.control.pidfd = ToBool(env, arguments[5]);
+  options.control.timestamp = ToBool(env, arguments[6]);
   const auto received = self->inbox.Receive(ToFd(env, arguments[1]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;
@@ -160,6 +222,7 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback fu
 
 void ExportMessageBinding(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "send", Send);
+  Export(env, exports, "sendVector", SendVector);
   Export(env, exports, "sendBatch", SendPacked);
   Export(env, exports, "openInbox", OpenInbox);
   Export(env, exports, "receive", Receive);

@@ -5,6 +5,7 @@
 #include "../core/platform.h"
 #include "bindings.h"
 #include "convert.h"
+#include "env_data.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -71,12 +72,19 @@ Napi::Value WithInt(const Napi::CallbackInfo& info) {
   return ThrowOnError(env, Call(ToFd(env, info[0]), ToInt(env, info[1])));
 }
 
-// accept(fd): fd, or below zero an errno
-Napi::Value AcceptSocket(const Napi::CallbackInfo& info) {
+// accept(fd, accepted): how many sockets were written to the Int32Array, or below zero an errno
+Napi::Value AcceptSockets(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto socket = Accept(ToFd(env, info[0]));
-  if (socket.ok()) return FromFd(env, std::move(socket.value()));
-  return Napi::Number::New(env, -socket.error().code);
+  const Bytes numbers = ToBytes(env, info[1]);
+  std::vector<UniqueFd> sockets(numbers.size / sizeof(int32_t));
+  const auto count = AcceptBatch(ToFd(env, info[0]), sockets.data(), sockets.size());
+  if (!count.ok()) return Napi::Number::New(env, -count.error().code);
+  for (size_t i = 0; i < count.value(); i++) {
+    const int fd = sockets[i].release();
+    EnvData::Of(env)->Own(fd);
+    reinterpret_cast<int32_t*>(numbers.data)[i] = fd;
+  }
+  return Napi::Number::New(env, static_cast<double>(count.value()));
 }
 
 // listenTcp(address, port, backlog, reusePort, ipv6Only): fd
@@ -135,6 +143,19 @@ Napi::Value AskPeerCredentials(const Napi::CallbackInfo& info) {
   return triple;
 }
 
+// peerGroups(fd): number[]
+Napi::Value AskPeerGroups(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto groups = PeerGroups(ToFd(env, info[0]));
+  if (!groups.ok()) {
+    Throw(env, groups.error());
+    return env.Undefined();
+  }
+  Napi::Array list = Napi::Array::New(env, groups.value().size());
+  for (uint32_t i = 0; i < groups.value().size(); i++) list.Set(i, groups.value()[i]);
+  return list;
+}
+
 // peerPidFd(fd): fd
 Napi::Value AskPeerPidFd(const Napi::CallbackInfo& info) {
   return FromFd(info.Env(), OpenPeerPidFd(ToFd(info.Env(), info[0])));
@@ -153,15 +174,17 @@ void ExportSocketBinding(Napi::Env env, Napi::Object exports) {
   exports.Set("remoteInetAddress", Napi::Function::New<AskInetAddress<RemoteAddress>>(env));
   exports.Set("listen", Napi::Function::New<WithInt<Listen>>(env));
   exports.Set("shutdown", Napi::Function::New<WithInt<Shutdown>>(env));
-  exports.Set("accept", Napi::Function::New<AcceptSocket>(env));
+  exports.Set("accept", Napi::Function::New<AcceptSockets>(env));
   exports.Set("listenTcp", Napi::Function::New<ListenOnTcp>(env));
   exports.Set("bindUdp", Napi::Function::New<BindToUdp>(env));
   exports.Set("setPassCredentials", Napi::Function::New<Set<SO_PASSCRED>>(env));
+  exports.Set("setPassPidFd", Napi::Function::New<Set<kSoPassPidFd>>(env));
   exports.Set("setPassRights", Napi::Function::New<Set<kSoPassRights>>(env));
   exports.Set("getSendBufferSize", Napi::Function::New<Get<SO_SNDBUF>>(env));
   exports.Set("setSendBufferSize", Napi::Function::New<Set<SO_SNDBUF>>(env));
   exports.Set("enableEndDetection", Napi::Function::New<EnableEnd>(env));
   exports.Set("peerCredentials", Napi::Function::New<AskPeerCredentials>(env));
+  exports.Set("peerGroups", Napi::Function::New<AskPeerGroups>(env));
   exports.Set("peerPidFd", Napi::Function::New<AskPeerPidFd>(env));
 }
 

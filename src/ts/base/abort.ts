@@ -1,4 +1,5 @@
 // Waiting that can be aborted: AbortSignal and deadlines, with nothing left behind once settled.
+import { setMaxListeners } from 'node:events';
 import { FdpassError, invalidArgType } from './errors';
 import { validateObject, validateTimeout } from './validate';
 
@@ -15,17 +16,19 @@ export function abortError(signal: AbortSignal): Error {
   return Object.assign(error, { code: 'ABORT_ERR' });
 }
 
+export function validateSignal(name: string, signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgType(name, 'an AbortSignal', signal);
+  }
+}
+
 /** For the first lines of a function that may not need to wait at all. Throws at once if already aborted. */
 export function validateWaitOptions(options: WaitOptions): void {
   validateObject('options', options);
   const { signal, timeout } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidArgType('options.signal', 'an AbortSignal', signal);
-  }
+  validateSignal('options.signal', signal);
   if (timeout !== undefined) validateTimeout('options.timeout', timeout);
-  if (signal === undefined) return;
-  if (!(signal instanceof AbortSignal)) throw invalidArgType('options.signal', 'an AbortSignal', signal);
-  if (signal.aborted) throw abortError(signal);
+  if (signal?.aborted) throw abortError(signal);
 }
 
 /**
@@ -34,9 +37,7 @@ export function validateWaitOptions(options: WaitOptions): void {
  */
 export function onCancel(options: WaitOptions, what: string, cancel: (error: Error) => void): () => void {
   const { signal, timeout } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidArgType('options.signal', 'an AbortSignal', signal);
-  }
+  validateSignal('options.signal', signal);
   if (signal?.aborted) throw abortError(signal);
   let timer: NodeJS.Timeout | undefined;
   const stop = (): void => {
@@ -54,6 +55,9 @@ export function onCancel(options: WaitOptions, what: string, cancel: (error: Err
       cancel(new FdpassError('ERR_FDPASS_TIMEOUT', `${what} did not finish within ${ms} ms`));
     }, ms);
   }
+  // One signal for a hundred sockets is no leak; at the eleventh Node would warn of one. (0, its other word for
+  // "no limit", makes getMaxListeners() of Node 20 throw.)
+  if (signal !== undefined) setMaxListeners(Number.POSITIVE_INFINITY, signal);
   signal?.addEventListener('abort', onAbort);
   return stop;
 }

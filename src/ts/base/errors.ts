@@ -10,11 +10,25 @@ export interface SystemError extends Error {
   syscall: string;
   /** The address that the call was given, printed as UnixAddress.toString() does. */
   address?: string;
+  /** With EADDRINUSE of an AF_UNIX address: who holds it, as far as this user may see. For people: it is soon out of date. */
+  holders?: readonly SocketHolder[];
 }
+
+/** A process that has a socket open. */
+export interface SocketHolder {
+  pid: number;
+  /** Its command line in one line, cut; '[name]' where there is none. */
+  command: string;
+  /** The effective user. */
+  uid: number;
+}
+
+/** asm-generic/errno.h; libuv has no name for it. */
+const ETOOMANYREFS = -109;
 
 /** @param errno negative */
 export function systemError(errno: number, syscall: string, address?: string): SystemError {
-  const code = getSystemErrorName(errno);
+  const code = errno === ETOOMANYREFS ? 'ETOOMANYREFS' : getSystemErrorName(errno);
   const error = new Error(`${syscall} ${code}`) as SystemError;
   Object.assign(error, { errno, code, syscall });
   return address === undefined ? error : withAddress(error, address);

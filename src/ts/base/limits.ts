@@ -21,6 +21,9 @@ export const DEFAULT_BACKLOG = 511;
 /** Bytes that one socket keeps for a full peer before send() rejects. Ten default socket buffers. */
 export const MAX_QUEUED_BYTES = 2 * 1024 * 1024;
 
+/** Messages that wait for a full peer when `writableNeedDrain` turns true. */
+export const DEFAULT_HIGH_WATER_MARK = 64;
+
 /** Messages of all sizes that one socket keeps for a full peer before send() rejects. */
 export const MAX_QUEUED_MESSAGES = 1024;
 

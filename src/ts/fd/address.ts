@@ -6,8 +6,8 @@ import { MAX_ADDRESS_BYTES } from '../base/limits';
 /** '@name' and '\0name' are abstract; any other string, a file: URL or bytes are a path (bytes with a leading NUL: abstract). */
 export type AddressLike = UnixAddress | string | Uint8Array | URL;
 
-/** Bytes that would garble a terminal or a log are printed as \xNN. */
-function printable(bytes: Buffer): string {
+/** One line of text: bytes that would garble a terminal or a log are printed as \xNN, and so are backslashes. */
+export function printable(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   const clean = Buffer.from(text).equals(bytes) && !/[\u0000-\u001f\u007f-\u009f\\]/.test(text);

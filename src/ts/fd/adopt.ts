@@ -1,12 +1,14 @@
-// adopt*(): an owned descriptor becomes the object of Node that fits it.
+// adoptServer(), adoptSocket(), adoptUdp(): an owned descriptor becomes the object of Node that has a handle of libuv.
+// libuv sets O_NONBLOCK on what it is given. The flag belongs to the open file description: whoever else holds it, in any
+// process, finds it set, too. fcntl(2)
 import cluster from 'node:cluster';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { constants, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
 import { validateInteger } from '../base/validate';
+import { accessOf } from './access';
 import { Fd } from './fd';
 import { requireKind } from './kind';
 
@@ -40,8 +42,9 @@ export interface AdoptServerOptions {
 
 /**
  * Makes `server` accept on a listening stream socket, TCP or unix. Resolves once it accepts.
- * Consumes `fd` when it resolves; on rejection the caller still owns it.
- * @throws ERR_FDPASS_WRONG_KIND for anything but a listening stream socket
+ * Consumes `fd` when it resolves; on rejection the caller still owns it. O_NONBLOCK is set for everyone who
+ * holds the listener, and so is the backlog.
+ * @throws ERR_FDPASS_WRONG_KIND for anything but a listening stream socket; ERR_FDPASS_CLUSTER_WORKER
  */
 export async function adoptServer<S extends net.Server>(
   server: S,
@@ -49,20 +52,26 @@ export async function adoptServer<S extends net.Server>(
   options: AdoptServerOptions = {},
 ): Promise<S> {
   const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
-  requireKind(fd, 'a listening stream socket', (info) => info.type === 'stream' && info.listening === true);
-  if (cluster.isWorker) {
-    // listen({ fd }) in a worker means a descriptor of the primary.
-    throw new FdpassError(
-      'ERR_FDPASS_CLUSTER_WORKER',
-      'a cluster worker cannot adopt a listener; adopt it in the primary',
-    );
-  }
+  requireKind(fd, 'adoptServer()');
+  refuseClusterWorker();
   // { fd, backlog } ignores the backlog; as a second argument it counts (net.Server.listen, Node 20 to 26).
   giveDuplicate(fd, (duplicate) => server.listen({ fd: duplicate }, backlog));
   // It accepts from here; 'listening' says so a tick later, or 'error' that it does not.
   if (!server.listening) await once(server, 'listening');
   fd.close();
   return server;
+}
+
+/**
+ * listen({ fd }) in a worker means a descriptor of the primary.
+ * @throws ERR_FDPASS_CLUSTER_WORKER
+ */
+export function refuseClusterWorker(): void {
+  if (!cluster.isWorker) return;
+  throw new FdpassError(
+    'ERR_FDPASS_CLUSTER_WORKER',
+    'a cluster worker cannot adopt a listener; adopt it in the primary',
+  );
 }
 
 export interface AdoptSocketOptions {
@@ -72,23 +81,18 @@ export interface AdoptSocketOptions {
 }
 
 /**
- * A connected TCP or unix stream, or a pipe, as net.Socket. Consumes `fd`.
+ * A connected TCP or unix stream, or a pipe, as net.Socket. Consumes `fd`. O_NONBLOCK is set for everyone who holds
+ * it: a process that still reads the same pipe as blocking gets EAGAIN from here.
  * @throws ERR_FDPASS_WRONG_KIND for a listener, a datagram socket or a file, which net.Socket would misread
  */
 export function adoptSocket(fd: Fd, options: AdoptSocketOptions = {}): net.Socket {
-  requireKind(
-    fd,
-    'a connected stream socket or a pipe',
-    (info) =>
-      info.kind === 'pipe' ||
-      (info.type === 'stream' && info.listening === false && info.remote !== undefined),
-  );
+  requireKind(fd, 'adoptSocket()');
   const socket = giveDuplicate(
     fd,
     (duplicate) =>
       new net.Socket({
         fd: duplicate,
-        ...directions(duplicate),
+        ...accessOf(duplicate), // it fails with ENOTCONN when it reads from the writing end of a pipe
         allowHalfOpen: options.allowHalfOpen ?? false,
         ...(options.pauseOnCreate ? { pauseOnCreate: true } : {}),
       } as net.SocketConstructorOpts),
@@ -97,20 +101,13 @@ export function adoptSocket(fd: Fd, options: AdoptSocketOptions = {}): net.Socke
   return socket;
 }
 
-// net.Socket fails with ENOTCONN when it reads from the writing end of a pipe. O_ACCMODE is the last two bits
-// of the flags, which are octal. proc_pid_fdinfo(5), open(2)
-function directions(fd: number): { readable: boolean; writable: boolean } {
-  const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
-  const mode = Number.parseInt(flags ?? '2', 8) & (constants.O_WRONLY | constants.O_RDWR);
-  return { readable: mode !== constants.O_WRONLY, writable: mode !== constants.O_RDONLY };
-}
-
 /**
- * A UDP socket as dgram.Socket. Resolves once it is 'listening'. Consumes `fd` when it resolves.
+ * A UDP socket as dgram.Socket. Resolves once it is 'listening'. Consumes `fd` when it resolves. O_NONBLOCK is set for
+ * everyone who holds it.
  * @throws ERR_FDPASS_WRONG_KIND for anything but a UDP socket
  */
 export async function adoptUdp(fd: Fd): Promise<dgram.Socket> {
-  requireKind(fd, 'a UDP socket', (info) => info.type === 'dgram' && info.family !== 'unix');
+  requireKind(fd, 'adoptUdp()');
   const socket = dgram.createSocket(fd.describe().family === 'inet6' ? 'udp6' : 'udp4');
   // exclusive: else a cluster worker would look for the number in the primary.
   await untilListening(socket, fd, (duplicate) => socket.bind({ fd: duplicate, exclusive: true }));

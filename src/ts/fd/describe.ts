@@ -32,7 +32,7 @@ const KINDS: Record<number, FdInfo['kind']> = {
 };
 // AF_* of socket(2) and SOCK_* of include/linux/net.h.
 const FAMILIES: Record<number, SocketFamily> = { 1: 'unix', 2: 'inet', 10: 'inet6' };
-const TYPES: Record<number, SocketType> = { 1: 'stream', 2: 'dgram', 5: 'seqpacket' };
+export const SOCKET_TYPES: Record<number, SocketType> = { 1: 'stream', 2: 'dgram', 5: 'seqpacket' };
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
@@ -54,7 +54,7 @@ function describeSocket(fd: number, raw: RawDescription): Partial<FdInfo> {
   const family = FAMILIES[raw.domain];
   return {
     family,
-    type: TYPES[raw.type],
+    type: SOCKET_TYPES[raw.type],
     protocol: raw.protocol,
     listening: raw.listening === 1,
     local: ask(fd, family, 'local'),
@@ -75,9 +75,23 @@ function ask(fd: number, family: SocketFamily | undefined, end: 'local' | 'remot
   }
 }
 
-/** One line for error texts: "a listening TCP socket on 127.0.0.1:80". */
-export function explain(info: FdInfo): string {
-  if (info.kind !== 'socket') return `a ${info.kind}`;
+const WORDS: Partial<Record<FdInfo['kind'], string>> = {
+  file: 'a file',
+  directory: 'a directory',
+  pipe: 'a pipe',
+  character: 'a character device',
+  block: 'a block device',
+};
+
+/**
+ * One line for error texts: "a listening TCP socket on 127.0.0.1:80", "a file".
+ * @param link what /proc/self/fd says, the only name of an eventfd, a pidfd or a namespace
+ */
+export function explain(info: FdInfo, link: string): string {
+  if (info.kind !== 'socket') {
+    const named = link.startsWith('/') || info.kind === 'pipe';
+    return (named && WORDS[info.kind]) || `a kernel object (${link})`;
+  }
   const protocol =
     info.protocol === 6
       ? 'TCP'

@@ -38,7 +38,7 @@ export function udpPlace(options: UdpOptions): Place {
     bind() {
       try {
         const fd = Fd.own(binding.bindUdp(address, port, reusePort, ipv6Only));
-        return { fd, name: { unlink() {} } };
+        return { fd, name: undefined };
       } catch (error) {
         const family = isIPv6(address) ? 'IPv6' : 'IPv4';
         throw withAddress(error, printEndpoint({ address, family, port }));

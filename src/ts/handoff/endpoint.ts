@@ -42,7 +42,8 @@ type Endpoint =
 /** A descriptor that has just been bound, and what it owes its file. */
 export interface Bound {
   fd: Fd;
-  name: BoundName;
+  /** Of a unix address. */
+  name: BoundName | undefined;
 }
 
 /** Where a descriptor is to be bound. */
@@ -119,7 +120,7 @@ function bindTcpEndpoint({ host, port, backlog, reusePort, ipv6Only }: Endpoint 
     try {
       return {
         fd: Fd.own(binding.listenTcp(address, port, backlog, reusePort, ipv6Only)),
-        name: { unlink() {} },
+        name: undefined,
       };
     } catch (error) {
       const family = net.isIPv6(address) ? 'IPv6' : 'IPv4';

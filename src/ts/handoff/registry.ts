@@ -1,5 +1,6 @@
 // Registry: the descriptors of this process by name, inherited or bound or put, and the services that use them.
 import { FdpassError, outOfRange } from '../base/errors';
+import { linkOf } from '../fd/access';
 import { UnixAddress } from '../fd/address';
 import { describeFd, explain, type FdInfo, printEndpoint } from '../fd/describe';
 import type { Fd } from '../fd/fd';
@@ -240,7 +241,7 @@ export class Registry {
 
   status(): ListenerStatus[] {
     return [...this.#listeners].map(([name, { fd, inherited, service }]) => {
-      const address = fd.fd === -1 ? '(closed)' : addressOf(fd.describe());
+      const address = fd.fd === -1 ? '(closed)' : addressOf(fd);
       return { name, address, inherited, connections: service.open };
     });
   }
@@ -286,6 +287,7 @@ function fits(said: ManifestEntry, seen: ManifestEntry): boolean {
 }
 
 /** For an operator. */
-function addressOf(info: FdInfo): string {
-  return info.local === undefined ? explain(info) : printEndpoint(info.local);
+function addressOf(fd: Fd): string {
+  const info = fd.describe();
+  return info.local === undefined ? explain(info, linkOf(fd.fd)) : printEndpoint(info.local);
 }

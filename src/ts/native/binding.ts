@@ -16,6 +16,17 @@ export interface RawDescription {
   listening: number;
 }
 
+/** The caller owns `fds` and `pidFd`. */
+export interface RawReceived {
+  size: number;
+  flags: number;
+  sunPath: Buffer;
+  fds: number[];
+  pidFd?: number;
+  credentials?: [pid: number, uid: number, gid: number];
+  others: { level: number; type: number; data: Buffer }[];
+}
+
 export interface InetEndpoint {
   address: string;
   family: 'IPv4' | 'IPv6';
@@ -55,20 +66,38 @@ export interface Binding {
   remoteInetAddress(fd: number): InetEndpoint;
   listen(fd: number, backlog: number): void;
   shutdown(fd: number, how: number): void;
-  /** A descriptor, or below zero an errno. */
-  accept(fd: number): number;
+  /** Fills `accepted` with descriptors; their number, or below zero an errno. */
+  accept(fd: number, accepted: Int32Array): number;
   listenTcp(address: string, port: number, backlog: number, reusePort: boolean, ipv6Only: boolean): number;
   bindUdp(address: string, port: number, reusePort: boolean, ipv6Only: boolean): number;
   setPassCredentials(fd: number, value: number): void;
+  setPassPidFd(fd: number, value: number): void;
   setPassRights(fd: number, value: number): void;
   getSendBufferSize(fd: number): number;
   setSendBufferSize(fd: number, value: number): void;
   enableEndDetection(fd: number): void;
   peerCredentials(fd: number): [pid: number, uid: number, gid: number];
+  peerGroups(fd: number): number[];
   peerPidFd(fd: number): number;
 
-  /** Bytes sent, or below zero an errno. */
-  send(fd: number, data: Uint8Array, sunPath: Uint8Array | undefined, fds: Int32Array | undefined): number;
+  /** Bytes sent, or below zero an errno. `credentials` is [pid, uid, gid]. */
+  send(
+    fd: number,
+    data: Uint8Array,
+    sunPath: Uint8Array | undefined,
+    fds: Int32Array | undefined,
+    credentials: Int32Array | undefined,
+  ): number;
+  /** The same for several buffers. `control` instead of fds and credentials. */
+  sendVector(
+    fd: number,
+    buffers: readonly Uint8Array[],
+    sunPath: Uint8Array | undefined,
+    fds: Int32Array | undefined,
+    credentials: Int32Array | undefined,
+    control: Uint8Array | undefined,
+    flags: number,
+  ): number;
   /** Messages sent, or below zero an errno. */
   sendBatch(fd: number, packed: Uint8Array, sizes: Uint32Array, sunPath: Uint8Array | undefined): number;
   openInbox(
@@ -86,8 +115,16 @@ export interface Binding {
     maxMessages: number,
     maxFds: number,
     credentials: boolean,
+    pidFd: boolean,
     endOfStream: boolean,
   ): number;
+
+  receiveRaw(fd: number, buffers: readonly Uint8Array[], controlSize: number, flags: number): RawReceived;
+  getOption(fd: number, level: number, name: number): number;
+  setOption(fd: number, level: number, name: number, value: number): void;
+  poll(fd: number, events: number): number;
+  queuedBytes(fd: number): number;
+  cookie(fd: number): bigint;
 
   openWatcher(fd: number, callback: (events: number) => void): WatcherHandle;
   startWatcher(watcher: WatcherHandle, events: number): void;
@@ -120,9 +157,7 @@ function refuse(): Binding {
   return new Proxy({} as Binding, {
     get() {
       throw Object.assign(
-        new Error(
-          `fdpass passes descriptors on Linux only; this is ${process.platform}. Ask isSupported first.`,
-        ),
+        new Error(`fdpass works on Linux only; this is ${process.platform}. Ask isSupported first.`),
         { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
       );
     },

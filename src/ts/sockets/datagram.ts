@@ -7,20 +7,21 @@ import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
 import { binding } from '../native/binding';
 import { type BindOptions, type BoundName, bindUnix } from './bind-path';
-import type { SendOptions, SocketOptions } from './message';
+import { consume } from './consume';
+import type { Attachments, SendOptions, SocketOptions } from './message';
 import { MessageSocket, openBoth } from './message-socket';
 
 /**
  * Whole messages between processes of one machine, in order and never lost: a full receiver makes the
- * sender wait. Events: 'message' (Message), 'listening', 'connect', 'error', 'close'.
+ * sender wait. Events: 'message' (Message), 'listening', 'connect', 'drain', 'error', 'close'.
  */
 export class UnixDatagram extends MessageSocket<never> {
   declare protected readonly endValue: never;
   #name: BoundName | undefined;
 
   /** @param fd internal, for adopt() */
-  constructor(options: SocketOptions = {}, fd: Fd = Fd.own(binding.openSocket(SOCK_DGRAM))) {
-    super(fd, options, { endOfStream: false });
+  constructor(options: SocketOptions = {}, fd?: Fd) {
+    super(options, { type: SOCK_DGRAM, endOfStream: false }, fd);
   }
 
   /** Two sockets connected to each other, both unnamed. socketpair(2) */
@@ -34,9 +35,7 @@ export class UnixDatagram extends MessageSocket<never> {
    */
   static adopt(fd: Fd, options: SocketOptions = {}): UnixDatagram {
     requireUnixSocket(fd, 'dgram', false);
-    const socket = new UnixDatagram(options, Fd.dup(fd));
-    fd.close();
-    return socket;
+    return consume(fd, (own) => new UnixDatagram(options, own));
   }
 
   /**
@@ -71,10 +70,10 @@ export class UnixDatagram extends MessageSocket<never> {
 
   /**
    * Now or not at all.
-   * @returns false when the receiver is full, or send() waits for it already
+   * @returns false when the receiver is full, or send() waits for it already; 'drain' says when to try again
    * @throws as send() rejects
    */
-  trySend(data: string | Uint8Array, to?: AddressLike, options: Pick<SendOptions, 'fds'> = {}): boolean {
+  trySend(data: string | Uint8Array, to?: AddressLike, options: Attachments = {}): boolean {
     return this.trySendTo(data, destination(to), options);
   }
 

@@ -3,7 +3,8 @@ import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import { binding, type InboxHandle } from '../native/binding';
-import type { Message, MessageLimits } from './message';
+import type { ControlLimits, Message } from './message';
+import { toCredentials } from './peer';
 
 // Columns of a record; WriteRecord() of message_binding.cc writes them.
 const SIZE = 0;
@@ -14,7 +15,8 @@ const NAME_SIZE = 4;
 const PID = 5;
 const UID = 6;
 const GID = 7;
-const COLUMNS = 8;
+const PIDFD = 8;
+const COLUMNS = 9;
 
 /** UnixAddress::kMaxSunPathBytes */
 const NAME_BYTES = 108;
@@ -64,9 +66,9 @@ export class Inbox {
    * Receives what is queued, at most `maxMessages`; never waits.
    * @returns a negative errno, -EAGAIN if nothing is there, or the messages, which the caller owns
    */
-  receive(fd: number, limits: MessageLimits, maxMessages: number, endOfStream: boolean): Batch | number {
-    const { maxFds, credentials } = limits;
-    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, credentials, endOfStream);
+  receive(fd: number, limits: ControlLimits, maxMessages: number, endOfStream: boolean): Batch | number {
+    const { maxFds, credentials, pidFd } = limits;
+    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, credentials, pidFd, endOfStream);
     if (result < 0) return result;
     const count = result >> 1;
     const messages: Message[] = [];
@@ -84,6 +86,7 @@ export class Inbox {
     const column = (name: number): number => this.#records[at + name] as number;
     // Owners first: from here a failure cannot lose a descriptor.
     const fds = Array.from(this.#fds.subarray(firstFd, firstFd + column(FD_COUNT)), Fd.own);
+    const pidFd = column(PIDFD) === -1 ? undefined : Fd.own(column(PIDFD));
     const size = column(SIZE);
     const slot = index * this.#slotSize;
     const data = Buffer.allocUnsafe(size);
@@ -97,9 +100,9 @@ export class Inbox {
       fdsDropped: column(FDS_DROPPED) === 1,
     };
     if (column(PID) !== 0) {
-      // Unsigned in the kernel: (uid_t)-1 must not show as -1.
-      message.credentials = { pid: column(PID), uid: column(UID) >>> 0, gid: column(GID) >>> 0 };
+      message.credentials = toCredentials(column(PID), column(UID), column(GID));
     }
+    if (pidFd !== undefined) message.pidFd = pidFd;
     return message;
   }
 

@@ -2,14 +2,14 @@
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import { onCancel, validateWaitOptions, type WaitOptions } from '../base/abort';
-import { closedError, hasCode, invalidArgType, systemError, withAddress } from '../base/errors';
-import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
+import { closedError, hasCode, systemError, withAddress } from '../base/errors';
+import { MAX_BATCH } from '../base/limits';
 import { toBytes, validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
-import type { Fd } from '../fd/fd';
+import { Fd } from '../fd/fd';
 import { requireFd } from '../fd/kind';
-import { type FdLike, lend } from '../fd/lend';
 import { binding } from '../native/binding';
+import { lendAttachment } from './attachment';
 import { Inbox } from './inbox';
 import {
   discard,
@@ -20,6 +20,8 @@ import {
   validateSocketOptions,
 } from './message';
 import { Outbox } from './outbox';
+import { setPassing } from './passing';
+import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
 
 const EAGAIN = -constants.errno.EAGAIN;
@@ -31,6 +33,7 @@ export interface MessageSocketEvents {
   connect: [];
   listening: [];
   end: [];
+  drain: [];
   error: [error: Error];
   close: [];
   newListener: [event: string | symbol, listener: (...args: unknown[]) => void];
@@ -65,25 +68,24 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   #endDelivered = false;
   #ref = true;
 
-  /** Takes `fd` over: it is closed also when this throws. */
-  protected constructor(fd: Fd, options: SocketOptions, kind: { endOfStream: boolean }) {
+  /** Owns `fd` once it has returned; while it throws, the caller does. Without one it opens a socket. */
+  protected constructor(options: SocketOptions, kind: { type: number; endOfStream: boolean }, given?: Fd) {
     super();
-    requireFd(fd);
+    this.#limits = validateSocketOptions(options);
+    if (given !== undefined) requireFd(given);
+    const fd = given ?? Fd.own(binding.openSocket(kind.type));
     this.#fd = fd;
     this.#endOfStream = kind.endOfStream;
     let stopSignal = (): void => {};
     try {
-      this.#limits = validateSocketOptions(options);
-      // Said both ways: an adopted or accepted socket comes with what its maker wanted.
-      passRights(fd.fd, this.#limits.maxFds > 0);
-      binding.setPassCredentials(fd.fd, this.#limits.credentials ? 1 : 0);
+      setPassing(fd.fd, this.#limits);
       if (kind.endOfStream) binding.enableEndDetection(fd.fd);
       stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
       this.#inbox = Inbox.for(this.#limits.maxBytes);
       this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
     } catch (error) {
       stopSignal();
-      fd.close();
+      if (given === undefined) fd.close();
       throw error;
     }
     this.#stopSignal = stopSignal;
@@ -95,6 +97,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       get ref() {
         return self.#ref;
       },
+      highWaterMark: this.#limits.highWaterMark,
+      onDrain: () => process.nextTick(() => this.#emitDrain()),
       wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
     });
     this.#watchListeners();
@@ -114,6 +118,14 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     return this.#outbox.queuedMessages;
   }
 
+  /**
+   * True when trySend() was refused, or as many messages wait as `highWaterMark` says: slow down. 'drain' follows
+   * when there is room again.
+   */
+  get writableNeedDrain(): boolean {
+    return this.#outbox.needDrain;
+  }
+
   address(): UnixAddress {
     return UnixAddress.fromSunPath(binding.localUnixAddress(this.openFd()));
   }
@@ -121,6 +133,30 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   /** @throws SystemError ENOTCONN */
   remoteAddress(): UnixAddress {
     return UnixAddress.fromSunPath(binding.remoteUnixAddress(this.openFd()));
+  }
+
+  /**
+   * Who called connect(), listen() or socketpair() at the other end, fixed at that moment. SO_PEERCRED, socket(7)
+   * @throws SystemError ENOTCONN, also on a datagram socket that is not one of a pair
+   */
+  get peerCredentials(): Credentials {
+    return peerCredentials(this.openFd());
+  }
+
+  /**
+   * The supplementary groups of that process. SO_PEERGROUPS, socket(7)
+   * @throws SystemError ENODATA if not connected
+   */
+  peerGroups(): number[] {
+    return peerGroups(this.openFd());
+  }
+
+  /**
+   * A pidfd of that process, which the caller owns: it cannot be mistaken for a later process of that number.
+   * @throws SystemError ENOPROTOOPT before Linux 6.5, ENODATA if not connected
+   */
+  peerPidFd(): Fd {
+    return peerPidFd(this.openFd());
   }
 
   /** The socket itself listens for 'newListener' and 'removeListener', to know when somebody wants messages. */
@@ -246,7 +282,9 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: SendOptions): boolean {
     this.openFd();
-    return this.#outbox.trySend(toBytes('data', data), to, lendAll(options.fds));
+    if (this.#outbox.trySend({ data: toBytes('data', data), to, lent: lendAttachment(options) })) return true;
+    this.#outbox.awaitRoom(to);
+    return false;
   }
 
   protected async sendTo(
@@ -256,9 +294,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   ): Promise<void> {
     validateWaitOptions(options);
     this.openFd();
-    const bytes = toBytes('data', data);
-    const fds = lendAll(options.fds);
-    if (this.#outbox.trySend(bytes, to, fds)) return;
+    const message = { data: toBytes('data', data), to, lent: lendAttachment(options) };
+    if (this.#outbox.trySend(message)) return;
     await new Promise<void>((resolve, reject) => {
       let takeBack = (): void => {};
       const stop = onCancel(options, 'send()', (error) => {
@@ -266,7 +303,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
         reject(error);
       });
       try {
-        takeBack = this.#outbox.enqueue(bytes, to, fds, (error) => {
+        takeBack = this.#outbox.enqueue(message, (error) => {
           stop();
           if (error === undefined) resolve();
           else reject(error);
@@ -369,6 +406,11 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     else this.emit('error', error);
   }
 
+  // In a tick of its own: a listener that throws costs nobody the outcome of a send().
+  #emitDrain(): void {
+    if (this.#state === 'open') this.emit('drain');
+  }
+
   #shut(): void {
     this.#state = 'closing';
     this.#stopSignal();
@@ -390,14 +432,6 @@ function isMessage(value: unknown): value is Message {
   return typeof value === 'object' && value !== null;
 }
 
-function lendAll(fds: readonly FdLike[] | undefined): Int32Array | undefined {
-  if (fds === undefined) return undefined;
-  if (!Array.isArray(fds)) throw invalidArgType('options.fds', 'an array', fds);
-  if (fds.length === 0) return undefined;
-  validateInteger('options.fds.length', fds.length, 0, MAX_FDS_PER_MESSAGE);
-  return Int32Array.from(fds, (from, index) => lend(from, `options.fds[${index}]`));
-}
-
 /** Both ends of a pair, or neither. */
 export function openBoth<S extends MessageSocket<unknown>>(fds: Fd[], open: (fd: Fd) => S): [S, S] {
   const [first, second] = fds as [Fd, Fd];
@@ -406,17 +440,9 @@ export function openBoth<S extends MessageSocket<unknown>>(fds: Fd[], open: (fd:
     opened = open(first);
     return [opened, open(second)];
   } catch (error) {
-    void opened?.close();
+    if (opened === undefined) first.close();
+    else void opened.close();
     second.close();
     throw error;
-  }
-}
-
-/** Whether descriptors may be sent here: if not, the sender gets EPERM. SO_PASSRIGHTS, Linux 6.16; unknown before. */
-export function passRights(fd: number, allowed: boolean): void {
-  try {
-    binding.setPassRights(fd, allowed ? 1 : 0);
-  } catch (error) {
-    if (!hasCode(error, 'ENOPROTOOPT')) throw error;
   }
 }

@@ -1,17 +1,17 @@
 // What a received message is, and the options of sockets that send and receive messages.
-import type { WaitOptions } from '../base/abort';
-import { DEFAULT_MAX_BYTES, MAX_FDS_PER_MESSAGE, MAX_MAX_BYTES } from '../base/limits';
+import { validateSignal, type WaitOptions } from '../base/abort';
+import {
+  DEFAULT_HIGH_WATER_MARK,
+  DEFAULT_MAX_BYTES,
+  MAX_FDS_PER_MESSAGE,
+  MAX_MAX_BYTES,
+  MAX_QUEUED_MESSAGES,
+} from '../base/limits';
 import { validateInteger, validateObject } from '../base/validate';
 import type { UnixAddress } from '../fd/address';
 import type { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
-
-/** Identity of a process as the kernel vouches for it. Ids as the receiver's namespaces show them. */
-export interface Credentials {
-  pid: number;
-  uid: number;
-  gid: number;
-}
+import type { Credentials } from './peer';
 
 export interface Message {
   data: Buffer;
@@ -21,6 +21,11 @@ export interface Message {
   from: UnixAddress;
   /** With the option `credentials`: SCM_CREDENTIALS. Absent if the kernel did not know. */
   credentials?: Credentials;
+  /**
+   * With the option `pidFd`: a pidfd of the sender, owned like `fds`. Absent if it has ended already.
+   * SCM_PIDFD, Linux 6.5
+   */
+  pidFd?: Fd;
   /** The message was longer than `maxBytes`; the rest is gone. */
   truncated: boolean;
   /** Bytes that were sent; more than data.length if truncated. */
@@ -39,32 +44,59 @@ export interface SocketOptions {
   maxBytes?: number;
   /** Report who sent each message (SO_PASSCRED). An unbound socket then gets a name from the kernel. */
   credentials?: boolean;
+  /** Report a pidfd of who sent each message (SO_PASSPIDFD, Linux 6.5; ENOPROTOOPT before). */
+  pidFd?: boolean;
+  /** Messages that may wait for a full peer before `writableNeedDrain` turns true. Default 64. */
+  highWaterMark?: number;
   /** Closes the socket when aborted. */
   signal?: AbortSignal;
 }
 
-export interface SendOptions extends WaitOptions {
+/** What goes with the bytes. */
+export interface Attachments {
   /** Up to 253 descriptors, lent: they stay the caller's and may be closed as soon as send() has returned. */
   fds?: readonly FdLike[];
+  /**
+   * Tells a receiver that asked for credentials who sends, instead of what the kernel would say: any of this
+   * process's own ids; others, or another pid, for root only (else EPERM). SCM_CREDENTIALS, unix(7)
+   */
+  credentials?: Credentials;
+}
+
+export interface SendOptions extends WaitOptions, Attachments {}
+
+/** What a socket takes besides bytes. */
+export interface ControlLimits {
+  maxFds: number;
+  credentials: boolean;
+  pidFd: boolean;
 }
 
 /** SocketOptions with all defaults filled in. */
-export interface MessageLimits {
-  maxFds: number;
+export interface MessageLimits extends ControlLimits {
   maxBytes: number;
-  credentials: boolean;
+  highWaterMark: number;
 }
 
 export function validateSocketOptions(options: SocketOptions): MessageLimits {
   validateObject('options', options);
+  validateSignal('options.signal', options.signal);
   return {
     maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),
     maxBytes: validateInteger('options.maxBytes', options.maxBytes ?? DEFAULT_MAX_BYTES, 1, MAX_MAX_BYTES),
     credentials: options.credentials === true,
+    pidFd: options.pidFd === true,
+    highWaterMark: validateInteger(
+      'options.highWaterMark',
+      options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK,
+      1,
+      MAX_QUEUED_MESSAGES,
+    ),
   };
 }
 
 /** Closes what a message brought and nobody wanted. */
 export function discard(message: Message): void {
   for (const fd of message.fds) fd.close();
+  message.pidFd?.close();
 }

@@ -3,24 +3,24 @@ import { SOCK_SEQPACKET } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
 import { binding } from '../native/binding';
-import type { Credentials, SendOptions, SocketOptions } from './message';
+import { SHUT } from './constants';
+import { consume } from './consume';
+import type { Attachments, SendOptions, SocketOptions } from './message';
 import { MessageSocket, openBoth } from './message-socket';
-
-const SHUT_WR = 1;
 
 export interface SeqpacketOptions extends SocketOptions {
   /** Stay open for sending after the peer has ended. Default false: the socket closes by itself after 'end'. */
   allowHalfOpen?: boolean;
 }
 
-/** Events: 'message' (Message), 'connect', 'end', 'error', 'close'. receive() gives null at the end. */
+/** Events: 'message' (Message), 'connect', 'end', 'drain', 'error', 'close'. receive() gives null at the end. */
 export class UnixSeqpacket extends MessageSocket<null> {
   protected override readonly endValue = null;
   readonly #allowHalfOpen: boolean;
 
   /** @param fd internal, for adopt() and the server */
-  constructor(options: SeqpacketOptions = {}, fd: Fd = Fd.own(binding.openSocket(SOCK_SEQPACKET))) {
-    super(fd, options, { endOfStream: true });
+  constructor(options: SeqpacketOptions = {}, fd?: Fd) {
+    super(options, { type: SOCK_SEQPACKET, endOfStream: true }, fd);
     this.#allowHalfOpen = options.allowHalfOpen === true;
   }
 
@@ -35,9 +35,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
    */
   static adopt(fd: Fd, options: SeqpacketOptions = {}): UnixSeqpacket {
     requireUnixSocket(fd, 'seqpacket', false);
-    const socket = new UnixSeqpacket(options, Fd.dup(fd));
-    fd.close();
-    return socket;
+    return consume(fd, (own) => new UnixSeqpacket(options, own));
   }
 
   /**
@@ -51,23 +49,6 @@ export class UnixSeqpacket extends MessageSocket<null> {
   }
 
   /**
-   * Who called connect(), listen() or socketpair() at the other end, fixed at that moment. SO_PEERCRED, socket(7)
-   * @throws SystemError ENOTCONN
-   */
-  get peerCredentials(): Credentials {
-    const [pid, uid, gid] = binding.peerCredentials(this.openFd());
-    return { pid, uid: uid >>> 0, gid: gid >>> 0 };
-  }
-
-  /**
-   * A pidfd of that process, which the caller owns: it cannot be mistaken for a later process of that number.
-   * @throws SystemError ENOPROTOOPT before Linux 6.5, ENODATA if not connected
-   */
-  peerPidFd(): Fd {
-    return Fd.own(binding.peerPidFd(this.openFd()));
-  }
-
-  /**
    * Sends one packet whole, at once if there is room, else as soon as there is; `data` must not change until then.
    * @throws SystemError EPIPE (the peer is gone), ENOTCONN, EMSGSIZE, EPERM (the peer refuses descriptors),
    * ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
@@ -78,10 +59,10 @@ export class UnixSeqpacket extends MessageSocket<null> {
 
   /**
    * Now or not at all.
-   * @returns false when the peer is full, or send() waits already
+   * @returns false when the peer is full, or send() waits already; 'drain' says when to try again
    * @throws as send() rejects
    */
-  trySend(data: string | Uint8Array, options: Pick<SendOptions, 'fds'> = {}): boolean {
+  trySend(data: string | Uint8Array, options: Attachments = {}): boolean {
     return this.trySendTo(data, undefined, options);
   }
 
@@ -91,7 +72,13 @@ export class UnixSeqpacket extends MessageSocket<null> {
    */
   end(): this {
     const fd = this.openFd();
-    this.whenSent(() => binding.shutdown(fd, SHUT_WR));
+    this.whenSent(() => binding.shutdown(fd, SHUT.write));
+    return this;
+  }
+
+  /** Takes nothing more: the peer's sends fail with EPIPE, and what it sent already is followed by the end. */
+  closeRead(): this {
+    binding.shutdown(this.openFd(), SHUT.read);
     return this;
   }
 

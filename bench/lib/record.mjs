@@ -1,0 +1,42 @@
+// The JSON of a run: everything that tables, plots and docs are made of.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import { describeMachine } from './machine.mjs';
+
+const kFormat = 1;
+
+export function toRecord({ results, missing, options }) {
+  return {
+    format: kFormat,
+    date: new Date().toISOString(),
+    machine: describeMachine(),
+    rounds: options.rounds,
+    quick: options.quick,
+    missing,
+    cases: results.map(caseToRecord),
+  };
+}
+
+export function caseToRecord({ name, title, group, metric, cores, rounds, link, parts }) {
+  return {
+    ...{ name, title, group, metric, cores, rounds, link },
+    results: parts.map(({ contender, kind, rounds, failures }) => ({
+      contender: contender.name,
+      title: contender.title,
+      kind,
+      failures,
+      rounds,
+    })),
+  };
+}
+
+export function writeRecord(file, record) {
+  writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
+}
+
+export function readRecord(file) {
+  const record = JSON.parse(readFileSync(file, 'utf8'));
+  if (record.format !== kFormat)
+    throw new Error(`${file} has format ${record.format}, this program reads ${kFormat}`);
+  return record;
+}

@@ -1,0 +1,81 @@
+// Runs the cases: in each, round after round, the contenders one after the other.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { chooseCores, pinned } from './cores.mjs';
+import { evaluate } from './metrics.mjs';
+import { benchRoot } from './place.mjs';
+import { lengthMs } from './plan.mjs';
+import { runOnce } from './run.mjs';
+
+/**
+ * @param byName every contender that can run, for cases in which one side is somebody else's
+ * @param progress told about each run
+ * @returns for each case the rounds of each contender
+ */
+export async function runPlan(plan, byName, progress) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fdpass-bench-'));
+  const results = [];
+  try {
+    for (const one of plan) {
+      progress.begin(one);
+      const parts = one.parts.map((part) => ({ ...part, rounds: [], failures: [] }));
+      for (let round = 0; round < one.rounds; round++) {
+        for (const part of parts) {
+          await runPart(
+            one,
+            part,
+            byName,
+            path.join(folder, `${results.length}-${round}-${part.contender.name}`),
+          );
+          progress.ran(one, part);
+        }
+      }
+      results.push({ ...one, parts });
+      progress.end(results.at(-1));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return results;
+}
+
+async function runPart(one, part, byName, address) {
+  try {
+    const reports = await runOnce({
+      commands: commands(one, part, byName),
+      deadlineMs: lengthMs(one),
+      address,
+    });
+    part.rounds.push(evaluate(one, part.kind, reports));
+  } catch (error) {
+    part.rounds.push(null);
+    part.failures.push(error.message);
+  }
+}
+
+function commands(one, { contender, kind }, byName) {
+  const cores = chooseCores(one.cores);
+  const command = (role) => {
+    const { program } = byName.get(one.by?.[role]) ?? contender;
+    const link = {
+      role,
+      pattern: one.pattern,
+      kind,
+      fds: 0,
+      sockets: 1,
+      window: 64,
+      directory: benchRoot,
+      ...(cores.receiver === undefined ? {} : { receiverCpu: cores.receiver }),
+      ...one.link,
+    };
+    const words = Object.entries(link).map(([key, value]) => `${key}=${value}`);
+    return pinned(cores[role], [...program.command, ...words]);
+  };
+  return { sender: command('sender'), receiver: one.alone ? undefined : receiver(contender, command) };
+}
+
+function receiver(contender, command) {
+  return contender.senderStartsReceiver ? 'started by the sender' : command('receiver');
+}

@@ -1,0 +1,9 @@
+// The patterns of traffic: for each, what either side does. `contender` knows how its own sockets are used, README.md how.
+import * as connect from './connect.mjs';
+import * as importing from './import.mjs';
+import * as oneway from './oneway.mjs';
+import * as pingpong from './pingpong.mjs';
+import * as queued from './queued.mjs';
+import * as sockets from './sockets.mjs';
+
+export const patterns = { connect, import: importing, oneway, pingpong, queued, sockets };

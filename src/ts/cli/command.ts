@@ -1,0 +1,21 @@
+// What a command of fdpass is, and the exit codes that they share.
+
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What `fdpass NAME --help` prints; ends with a newline. */
+  readonly help: string;
+  /**
+   * Prints its result to stdout and remarks to stderr.
+   * @param args those after the name
+   * @returns the exit code
+   * @throws UsageError; anything else is a failure whose message is printed
+   */
+  run(args: readonly string[]): number | Promise<number>;
+}
+
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** The command line is wrong: exit code 2, and the message says what would be right. */
+export class UsageError extends Error {}

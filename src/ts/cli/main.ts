@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+// The command line: finds the command, and turns how it ended into an exit code.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Command, EXIT, UsageError } from './command';
+import { ls } from './ls';
+
+/** In the order of the help. A command is one file of this folder and one line here. */
+const COMMANDS: readonly Command[] = [ls];
+
+function help(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Pass sockets between processes; restart servers without losing a request.
+
+  fdpass COMMAND [options]
+
+Commands:
+${lines.join('\n')}
+
+  fdpass COMMAND --help   what a command does and takes
+  fdpass --version
+
+Exit code: 0 done; 1 failed, stderr says why; 2 the command line is wrong.
+`;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  switch (name) {
+    case undefined:
+      process.stderr.write(help());
+      return EXIT.usage;
+    case '--help':
+    case '-h':
+      process.stdout.write(help());
+      return EXIT.ok;
+    case '--version':
+      process.stdout.write(`${version()}\n`);
+      return EXIT.ok;
+  }
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command === undefined) return wrong(unknown(name), 'fdpass');
+  if (asksForHelp(rest)) {
+    process.stdout.write(command.help);
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    if (error instanceof UsageError) return wrong(error.message, `fdpass ${name}`);
+    throw error;
+  }
+}
+
+/** Not behind '--': from there the words are somebody else's. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  const ours = end === -1 ? args : args.slice(0, end);
+  return ours.includes('--help') || ours.includes('-h');
+}
+
+function unknown(name: string): string {
+  const kind = name.startsWith('-') ? 'option' : 'command';
+  return `there is no ${kind} '${name}'; the commands are: ${COMMANDS.map((one) => one.name).join(', ')}`;
+}
+
+function wrong(message: string, who: string): number {
+  process.stderr.write(`${who}: ${message}\nTry: ${who} --help\n`);
+  return EXIT.usage;
+}
+
+function version(): string {
+  const file = path.join(__dirname, '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+// `fdpass ls | head -1`: a reader that has seen enough is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+// The code is set and the process ends by itself: exit() would cut off what a pipe has not taken yet.
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`fdpass: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT.failed;
+  },
+);

@@ -1,0 +1,41 @@
+// The options of stream sockets, and their checks.
+import { validateSignal } from '../base/abort';
+import { MAX_FDS_PER_MESSAGE } from '../base/limits';
+import { validateInteger, validateObject } from '../base/validate';
+import type { AddressLike } from '../fd/address';
+import type { ControlLimits } from './message';
+
+export interface StreamOptions {
+  /**
+   * Descriptors that may come with one read, 0 to 253. With 0, the default, none can be forced upon the process:
+   * what comes is closed (and refused to the sender with EPERM from Linux 6.16 on).
+   */
+  maxFds?: number;
+  /** Tell by 'credentials' who wrote what follows (SO_PASSCRED). An unbound socket then gets a name from the kernel. */
+  credentials?: boolean;
+  /** Stay open for writing after the peer has ended. Default false: the stream ends by itself. */
+  allowHalfOpen?: boolean;
+  /** Bytes to buffer in each direction before the peer, or whoever writes, has to wait. Default: that of node:stream. */
+  highWaterMark?: number;
+  /** Bytes on their way to the peer, as the kernel counts them: the more, the fewer system calls. SO_SNDBUF, socket(7) */
+  sendBufferSize?: number;
+  /** Destroys the stream with an AbortError. */
+  signal?: AbortSignal;
+}
+
+export interface StreamConnectOptions extends StreamOptions {
+  /** Milliseconds to wait while the server's backlog is full. Default: as long as it lives. */
+  timeout?: number;
+  /** The name that the server sees. A file of that name is removed when the stream closes. */
+  localAddress?: AddressLike;
+}
+
+export function validateStreamOptions(options: StreamOptions): ControlLimits {
+  validateObject('options', options);
+  const { maxFds = 0, highWaterMark, sendBufferSize, signal } = options;
+  validateInteger('options.maxFds', maxFds, 0, MAX_FDS_PER_MESSAGE);
+  if (highWaterMark !== undefined) validateInteger('options.highWaterMark', highWaterMark, 0, 2 ** 31 - 1);
+  if (sendBufferSize !== undefined) validateInteger('options.sendBufferSize', sendBufferSize, 1, 2 ** 31 - 1);
+  validateSignal('options.signal', signal);
+  return { maxFds, credentials: options.credentials === true, pidFd: false };
+}

@@ -1,0 +1,233 @@
+// StreamWriter: bytes on their way out of a stream socket, and what goes with them.
+import { constants } from 'node:os';
+import { hasCode } from '../base/errors';
+import { binding } from '../native/binding';
+import { KeptAttachment, type Lent } from './attachment';
+import { detachedError, sendError } from './outbox';
+
+const { EAGAIN } = constants.errno;
+
+/** Nothing can follow on this connection. Any other error concerns the descriptors or credentials of one parcel. */
+const FATAL = ['EPIPE', 'ECONNRESET', 'ENOTCONN'];
+
+/** System calls in one turn of the loop: a peer that reads as fast as we write must not keep the others waiting. */
+const CALLS_PER_TURN = 16;
+
+/** IOV_MAX of limits.h: buffers in one sendmsg(2). */
+const MAX_BUFFERS = 1024;
+
+const NOTHING: Lent = { fds: undefined, credentials: undefined };
+
+/** 'begun': its attachment and a part of its bytes are the kernel's. 'dropped': nothing of it will be sent. */
+type ParcelState = 'waiting' | 'begun' | 'sent' | 'dropped';
+
+/** Bytes of one send(), with an attachment that goes with the first of them, once. */
+export class Parcel {
+  #state: ParcelState = 'waiting';
+  #lent: Lent;
+  #kept: KeptAttachment | undefined;
+  /** Why it was dropped. */
+  failure: Error | undefined;
+
+  constructor(lent: Lent) {
+    this.#lent = lent;
+  }
+
+  get state(): ParcelState {
+    return this.#state;
+  }
+
+  get attachment(): Lent {
+    return this.#kept?.lend() ?? this.#lent;
+  }
+
+  /** The call that lent the descriptors returns, and the parcel may have to wait. @throws SystemError EMFILE */
+  keep(): void {
+    if (this.#state === 'waiting') this.#kept = new KeptAttachment(this.#lent);
+  }
+
+  begin(): void {
+    if (this.#state === 'waiting') this.#release('begun');
+  }
+
+  end(): void {
+    this.#state = 'sent';
+  }
+
+  /** Only what waits can be dropped. */
+  drop(failure: Error): void {
+    if (this.#state !== 'waiting') return;
+    this.failure = failure;
+    this.#release('dropped');
+  }
+
+  #release(state: ParcelState): void {
+    this.#state = state;
+    this.#kept?.close();
+    this.#kept = undefined;
+    this.#lent = NOTHING;
+  }
+}
+
+/** What one sendmsg(2) takes: a parcel, or bytes without one. */
+interface Part {
+  buffers: Uint8Array[];
+  /** Bytes in them, as long as nobody transfers one to another thread: that leaves an empty array behind. */
+  size: number;
+  parcel: Parcel | undefined;
+}
+
+export interface WriterSocket {
+  readonly fd: number;
+  wantWritable(want: boolean): void;
+  /** So many bytes are the kernel's now. */
+  onSent(bytes: number): void;
+}
+
+/** Takes one write at a time, as a Writable gives them. */
+export class StreamWriter {
+  readonly #socket: WriterSocket;
+  readonly #parcels = new WeakMap<Uint8Array, Parcel>();
+  #parts: Part[] = [];
+  #done: ((error?: Error) => void) | undefined;
+  #open: boolean;
+
+  /** @param open false: nothing is sent before open() */
+  constructor(socket: WriterSocket, open: boolean) {
+    this.#socket = socket;
+    this.#open = open;
+  }
+
+  /** When these very bytes come along in write(), they are a parcel. */
+  attach(bytes: Uint8Array, parcel: Parcel): void {
+    this.#parcels.set(bytes, parcel);
+  }
+
+  /** `done` is called once: when all of it went, at an error, or by close(). */
+  write(chunks: readonly Uint8Array[], done: (error?: Error) => void): void {
+    this.#done = done;
+    this.#parts = this.#split(chunks);
+    this.flush();
+  }
+
+  open(): void {
+    this.#open = true;
+    this.flush();
+  }
+
+  /** Sends what there is room for. */
+  flush(): void {
+    if (!this.#open || this.#done === undefined) return;
+    let failure: Error | undefined;
+    try {
+      if (!this.#sendParts()) {
+        this.#socket.wantWritable(true);
+        return;
+      }
+    } catch (error) {
+      failure = error as Error;
+    }
+    this.#finish(failure);
+  }
+
+  /** The parcel is not sent if it still waits, and holds up nobody. */
+  drop(parcel: Parcel, failure: Error): void {
+    parcel.drop(failure);
+    this.flush();
+  }
+
+  /** What waits fails with `error`. */
+  close(error: Error): void {
+    this.#open = false;
+    for (const { parcel } of this.#parts) parcel?.drop(error);
+    if (this.#done !== undefined) this.#finish(error);
+  }
+
+  #split(chunks: readonly Uint8Array[]): Part[] {
+    const parts: Part[] = [];
+    for (const chunk of chunks) {
+      const parcel = this.#parcels.get(chunk);
+      const last = parts.at(-1);
+      const joins = parcel === undefined && last !== undefined && last.parcel === undefined;
+      if (joins && last.buffers.length < MAX_BUFFERS) {
+        last.buffers.push(chunk);
+        last.size += chunk.length;
+      } else {
+        parts.push({ buffers: [chunk], size: chunk.length, parcel });
+      }
+    }
+    return parts;
+  }
+
+  /** @returns whether all of them went. @throws what ends the connection */
+  #sendParts(): boolean {
+    for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
+      while (this.#parts[0]?.parcel?.state === 'dropped') this.#parts.shift();
+      const part = this.#parts[0];
+      if (part === undefined) return true;
+      if (!this.#send(part)) return false;
+    }
+    return false;
+  }
+
+  /** A parcel of which no byte went fails alone: the stream is as if it had never been. @returns whether to go on */
+  #send(part: Part): boolean {
+    const { parcel } = part;
+    try {
+      const sent = this.#attempt(part);
+      if (sent === -EAGAIN) return false;
+      if (sent < 0) throw sendError(sent, parcel?.attachment ?? NOTHING);
+      parcel?.begin();
+      this.#advance(part, sent);
+    } catch (error) {
+      if (parcel?.state !== 'waiting' || hasCode(error, ...FATAL)) throw error;
+      parcel.drop(error as Error);
+    }
+    return true;
+  }
+
+  #attempt({ buffers, size, parcel }: Part): number {
+    if (totalLength(buffers) !== size) throw detachedError();
+    const { fds, credentials } = parcel?.attachment ?? NOTHING;
+    const { fd } = this.#socket;
+    const [first] = buffers;
+    return buffers.length === 1 && first !== undefined
+      ? binding.send(fd, first, undefined, fds, credentials)
+      : binding.sendVector(fd, buffers, undefined, fds, credentials, undefined, 0);
+  }
+
+  #advance(part: Part, sent: number): void {
+    part.size -= sent;
+    if (part.size === 0) {
+      this.#parts.shift();
+      part.parcel?.end();
+    } else {
+      part.buffers = withoutFirst(sent, part.buffers);
+    }
+    this.#socket.onSent(sent);
+  }
+
+  #finish(error?: Error): void {
+    const done = this.#done;
+    this.#done = undefined;
+    this.#parts = [];
+    this.#socket.wantWritable(false);
+    done?.(error);
+  }
+}
+
+function totalLength(buffers: readonly Uint8Array[]): number {
+  let total = 0;
+  for (const { length } of buffers) total += length;
+  return total;
+}
+
+function withoutFirst(bytes: number, buffers: readonly Uint8Array[]): Uint8Array[] {
+  let left = bytes;
+  const at = buffers.findIndex(({ length }) => {
+    if (length > left) return true;
+    left -= length;
+    return false;
+  });
+  return buffers.slice(at).map((buffer, index) => (index === 0 ? buffer.subarray(left) : buffer));
+}

@@ -1,0 +1,512 @@
+// UnixStream: a connected AF_UNIX stream as a Duplex, with the habits of net.Socket, that also carries descriptors.
+import { constants } from 'node:os';
+import { Duplex } from 'node:stream';
+import { onCancel, validateWaitOptions } from '../base/abort';
+import { closedError, outOfRange, systemError } from '../base/errors';
+import { DEFAULT_MAX_BYTES, MAX_TIMEOUT_MS } from '../base/limits';
+import { toBytes, validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { SOCK_STREAM } from '../fd/describe';
+import { Fd } from '../fd/fd';
+import { requireUnixSocket } from '../fd/kind';
+import { binding } from '../native/binding';
+import { lendAttachment } from './attachment';
+import { type BoundName, bindUnix } from './bind-path';
+import { Connecting } from './connecting';
+import { SHUT, SO, SOL_SOCKET } from './constants';
+import { consume } from './consume';
+import { Inbox } from './inbox';
+import { type ControlLimits, discard, type Message, type SendOptions } from './message';
+import { setPassing } from './passing';
+import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
+import { READABLE, Readiness, WRITABLE } from './readiness';
+import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
+import { Parcel, StreamWriter } from './stream-writer';
+
+const { EAGAIN } = constants.errno;
+
+/** Reads in one turn of the loop, so that a flood leaves time for others. */
+const READS_PER_TURN = 4;
+
+/** What came beside the descriptors of an 'fds' event. */
+export interface FdsInfo {
+  /** More came than `maxFds` allows, or than the process may open; the rest was closed. */
+  dropped: boolean;
+}
+
+/** The types of the events that Duplex does not know. */
+export interface UnixStream {
+  addListener(event: 'fds', listener: (fds: Fd[], info: FdsInfo) => void): this;
+  addListener(event: 'credentials', listener: (credentials: Credentials) => void): this;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this;
+  on(event: 'fds', listener: (fds: Fd[], info: FdsInfo) => void): this;
+  on(event: 'credentials', listener: (credentials: Credentials) => void): this;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once(event: 'fds', listener: (fds: Fd[], info: FdsInfo) => void): this;
+  once(event: 'credentials', listener: (credentials: Credentials) => void): this;
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+/**
+ * Events: those of stream.Duplex, 'connect', 'ready', 'timeout', and two that come right before the 'data' they belong
+ * to, when all that was received earlier has been consumed: 'fds' (Fd[], { dropped }), which are the listener's and
+ * closed if there is none, and 'credentials' (Credentials), when another process writes than before. While nobody reads
+ * they wait. (Bytes sent before may be at the beginning of that data: the kernel joins them, unless they have fds, too.)
+ *
+ * Errors as net.Socket has them: 'error', then 'close'. SystemError ECONNRESET (the peer closed with bytes of ours
+ * unread), EPIPE (it takes no more).
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types events
+export class UnixStream extends Duplex {
+  readonly #fd: Fd;
+  readonly #limits: ControlLimits;
+  readonly #inbox = Inbox.for(DEFAULT_MAX_BYTES);
+  readonly #readiness: Readiness;
+  readonly #writer: StreamWriter;
+  #connecting: Connecting | undefined;
+  #isConnecting: boolean;
+  /** end() came before the connection. */
+  #endWhenConnected: (() => void) | undefined;
+  #name: BoundName | undefined;
+  #stopSignal = (): void => {};
+  #reading = false;
+  /** Received, and not to be shown yet. */
+  #held: Message | undefined;
+  /** Somebody has called read(), and there was nothing. */
+  #asked = false;
+  #sender: Credentials | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  /** Milliseconds of setTimeout(); undefined before it was called. */
+  timeout: number | undefined;
+
+  /** Owns `fd` once it has returned; while it throws, the caller does. */
+  private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
+    const limits = validateStreamOptions(options);
+    const { allowHalfOpen = false, highWaterMark, sendBufferSize, signal } = options;
+    super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    this.#fd = fd;
+    this.#isConnecting = !connected;
+    this.#limits = limits;
+    setPassing(fd.fd, limits);
+    // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
+    // read fail with EAGAIN: a peer could keep the loop spinning.
+    binding.setOption(fd.fd, SOL_SOCKET, SO.OOBINLINE, 1);
+    if (sendBufferSize !== undefined) binding.setSendBufferSize(fd.fd, sendBufferSize);
+    this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
+    this.#writer = new StreamWriter(
+      {
+        fd: fd.fd,
+        wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
+        onSent: (bytes) => {
+          this.#bytesWritten += bytes;
+          this.#idle?.refresh();
+        },
+      },
+      connected,
+    );
+    if (signal !== undefined) this.#watchSignal(signal);
+  }
+
+  /**
+   * Connects, and waits while the server's backlog is full. 'connect' and 'ready' follow, or 'error' and 'close':
+   * SystemError ENOENT, ECONNREFUSED (nobody listens), EACCES, EPROTOTYPE (another type of socket), ERR_FDPASS_TIMEOUT.
+   * What is written before is sent then.
+   * @throws TypeError, RangeError for wrong arguments; SystemError EMFILE
+   */
+  static connect(address: AddressLike, options: StreamConnectOptions = {}): UnixStream {
+    const to = UnixAddress.from(address);
+    validateObject('options', options);
+    const { timeout, localAddress } = options;
+    if (timeout !== undefined) validateTimeout('options.timeout', timeout);
+    const from = localAddress === undefined ? undefined : UnixAddress.from(localAddress);
+    const fd = Fd.own(binding.openSocket(SOCK_STREAM));
+    let stream: UnixStream;
+    try {
+      stream = new UnixStream(fd, options, false);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+    stream.#connect(to, from, timeout);
+    return stream;
+  }
+
+  /** Two streams connected to each other. socketpair(2) */
+  static pair(options: StreamOptions = {}): [UnixStream, UnixStream] {
+    const [first, second] = binding.openPair(SOCK_STREAM).map(Fd.own) as [Fd, Fd];
+    let opened: UnixStream | undefined;
+    try {
+      opened = UnixStream.own(first, options);
+      return [opened, UnixStream.own(second, options)];
+    } catch (error) {
+      if (opened === undefined) first.close();
+      else opened.destroy();
+      second.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Consumes `fd` unless it throws.
+   * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX stream socket that does not listen
+   */
+  static adopt(fd: Fd, options: StreamOptions = {}): UnixStream {
+    requireUnixSocket(fd, 'stream', false);
+    return consume(fd, (own) => UnixStream.own(own, options));
+  }
+
+  /** @internal A connected socket. Owns `fd` once it has returned. */
+  static own(fd: Fd, options: StreamOptions): UnixStream {
+    const stream = new UnixStream(fd, options, true);
+    stream.#startReading();
+    return stream;
+  }
+
+  /** The number, borrowed, so that the stream can be lent; -1 once destroyed. */
+  get fd(): number {
+    return this.#fd.fd;
+  }
+
+  get connecting(): boolean {
+    return this.#isConnecting;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** Bytes that the kernel has taken. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  address(): UnixAddress {
+    return UnixAddress.fromSunPath(binding.localUnixAddress(this.#open()));
+  }
+
+  /**
+   * The name of the other end; unnamed for most clients. (`remoteAddress` is a string in net.Socket, undefined for
+   * AF_UNIX, and so it is here.)
+   * @throws SystemError ENOTCONN
+   */
+  peerAddress(): UnixAddress {
+    return UnixAddress.fromSunPath(binding.remoteUnixAddress(this.#open()));
+  }
+
+  /**
+   * Who called connect(), listen() or socketpair() at the other end, fixed at that moment. SO_PEERCRED, socket(7)
+   * @throws SystemError ENOTCONN
+   */
+  get peerCredentials(): Credentials {
+    return peerCredentials(this.#open());
+  }
+
+  /**
+   * The supplementary groups of that process. SO_PEERGROUPS, socket(7)
+   * @throws SystemError ENODATA if not connected
+   */
+  peerGroups(): number[] {
+    return peerGroups(this.#open());
+  }
+
+  /**
+   * A pidfd of that process, which the caller owns: it cannot be mistaken for a later process of that number.
+   * @throws SystemError ENOPROTOOPT before Linux 6.5, ENODATA if not connected
+   */
+  peerPidFd(): Fd {
+    return peerPidFd(this.#open());
+  }
+
+  /**
+   * write() for what has descriptors, credentials or a deadline, in order with other writes. Descriptors are lent, and
+   * go once, with the first byte; `data` must not change until it went.
+   *
+   * If the deadline or the signal comes before the first byte went, nothing of it will be sent; after that and before
+   * the last byte, the stream is destroyed, as a part of it is with the peer.
+   * @returns resolves when the kernel has all of it
+   * @throws RangeError for descriptors without a byte (a stream drops them); SystemError EPERM (the peer refuses
+   * descriptors), ETOOMANYREFS, which leave the stream usable; EPIPE, ECONNRESET; ERR_FDPASS_TIMEOUT, AbortError
+   */
+  async send(data: string | Uint8Array, options: SendOptions = {}): Promise<void> {
+    validateWaitOptions(options);
+    this.#open();
+    const bytes = toBytes('data', data);
+    const lent = lendAttachment(options);
+    if (bytes.length === 0 && (lent.fds !== undefined || lent.credentials !== undefined)) {
+      throw outOfRange(
+        'data',
+        'at least one byte long: a stream drops descriptors and credentials without one',
+        data,
+      );
+    }
+    // A view of our own: the writer knows it by its identity.
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const parcel = new Parcel(lent);
+    this.#writer.attach(chunk, parcel);
+    await new Promise<void>((resolve, reject) => {
+      const cancel = (error: Error): void => {
+        if (parcel.state === 'sent') return; // the write is about to say so
+        reject(error);
+        if (parcel.state === 'begun') this.destroy(error);
+        else this.#writer.drop(parcel, error);
+      };
+      const stop = onCancel(options, 'send()', cancel);
+      this.write(chunk, (error) => {
+        stop();
+        if (error) parcel.drop(error);
+        const failure = parcel.failure ?? error;
+        if (failure) reject(failure);
+        else resolve();
+      });
+      try {
+        parcel.keep();
+      } catch (error) {
+        cancel(error as Error);
+      }
+    });
+  }
+
+  /** Takes nothing more: the peer's writes fail with EPIPE, and what it sent already is followed by 'end'. */
+  closeRead(): this {
+    binding.shutdown(this.#open(), SHUT.read);
+    return this;
+  }
+
+  /** 'timeout' after so many milliseconds without a byte in or out; the stream stays open. 0: never. */
+  setTimeout(ms: number, callback?: () => void): this {
+    this.timeout = validateInteger('ms', ms, 0, MAX_TIMEOUT_MS);
+    clearTimeout(this.#idle);
+    if (ms > 0 && !this.destroyed) this.#idle = setTimeout(() => this.emit('timeout'), ms).unref();
+    if (callback !== undefined) ms > 0 ? this.once('timeout', callback) : this.off('timeout', callback);
+    return this;
+  }
+
+  /** Destroys the stream when all that was written has gone; http.Server ends connections so. */
+  destroySoon(): void {
+    this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /** For callers that take it for a TCP socket: nothing to do. */
+  setNoDelay(_noDelay?: boolean): this {
+    return this;
+  }
+
+  /** For callers that take it for a TCP socket, such as http.Agent: nothing to do. */
+  setKeepAlive(_enable?: boolean, _initialDelay?: number): this {
+    return this;
+  }
+
+  ref(): this {
+    this.#connecting?.ref();
+    if (!this.destroyed) this.#readiness.setRef(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#connecting?.unref();
+    if (!this.destroyed) this.#readiness.setRef(false);
+    return this;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    super.on(event, listener);
+    // The stream itself sees no need to read: it waits for the bytes of #held already.
+    if (event === 'readable') process.nextTick(() => this.#showHeld());
+    return this;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  /** Every consumer comes through here, and may have emptied the buffer that #held waits for. */
+  // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
+  override read(size?: number): any {
+    const data = super.read(size);
+    if (data === null && size !== 0 && !this.readableFlowing) this.#asked = true;
+    if (this.#held !== undefined) process.nextTick(() => this.#showHeld());
+    return data;
+  }
+
+  override _read(): void {
+    this.#reading = true;
+    if (!this.#isConnecting && this.#held === undefined) this.#readiness.want(READABLE);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    this.#writer.write([chunk], done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error) => void): void {
+    this.#writer.write(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    if (this.#isConnecting) {
+      this.#endWhenConnected = () => this._final(done);
+      return;
+    }
+    binding.shutdown(this.#open(), SHUT.write); // AF_UNIX: no error, whatever the peer has done
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#stopSignal();
+    this.#connecting?.cancel();
+    clearTimeout(this.#idle);
+    this.#readiness.close();
+    this.#name?.unlink();
+    this.#fd.close();
+    if (this.#held !== undefined) discard(this.#held);
+    this.#held = undefined;
+    this.#writer.close(error ?? closedError('UnixStream'));
+    done(error);
+  }
+
+  #open(): number {
+    if (this.#fd.fd === -1) throw closedError('UnixStream');
+    return this.#fd.fd;
+  }
+
+  /** As net.Socket does: the end of the peer is seen although nobody reads. */
+  #startReading(): void {
+    if (!this.isPaused()) this.read(0);
+    if (this.#reading) this.#readiness.want(READABLE);
+  }
+
+  #watchSignal(signal: AbortSignal): void {
+    try {
+      this.#stopSignal = onCancel({ signal }, 'the stream', (error) => this.destroy(error));
+    } catch (error) {
+      this.destroy(error as Error); // aborted already
+    }
+  }
+
+  #connect(to: UnixAddress, from: UnixAddress | undefined, timeout: number | undefined): void {
+    if (this.destroyed) return;
+    try {
+      if (from !== undefined) this.#name = bindUnix({ fd: this.#fd.fd, type: SOCK_STREAM }, from, {});
+      this.#connecting = new Connecting({ fd: this.#fd.fd, to, timeout }, (error) =>
+        this.#onConnected(error),
+      );
+    } catch (error) {
+      setImmediate(() => this.destroy(error as Error)); // when the caller has had time to listen
+    }
+  }
+
+  #onConnected(error: Error | undefined): void {
+    this.#connecting = undefined;
+    if (error !== undefined) {
+      this.destroy(error);
+      return;
+    }
+    this.#isConnecting = false;
+    this.#idle?.refresh();
+    try {
+      this.emit('connect');
+      this.emit('ready');
+    } finally {
+      if (!this.destroyed) this.#start();
+    }
+  }
+
+  #start(): void {
+    this.#endWhenConnected?.();
+    this.#writer.open();
+    if (!this.destroyed) this.#startReading();
+  }
+
+  #onReady(events: number): void {
+    // What a peer said before it went is read before a write fails.
+    if ((events & READABLE) !== 0) this.#receive();
+    if ((events & WRITABLE) !== 0 && !this.destroyed) this.#writer.flush();
+  }
+
+  #receive(): void {
+    const wants = (): boolean => this.#reading && this.#held === undefined && !this.destroyed;
+    for (let reads = 0; reads < READS_PER_TURN && wants(); reads++) {
+      const batch = this.#inbox.receive(this.#fd.fd, this.#limits, 1, false);
+      if (batch === -EAGAIN) return;
+      if (typeof batch === 'number') {
+        this.destroy(systemError(batch, 'recvmsg'));
+        return;
+      }
+      this.#take(batch.messages[0] as Message);
+    }
+    if (!wants()) this.#readiness.drop(READABLE);
+  }
+
+  #take(chunk: Message): void {
+    if (chunk.size === 0) {
+      this.#reading = false;
+      this.push(null);
+      this.read(0); // 'end' comes although nobody reads, if nothing is there to be read
+      return;
+    }
+    this.#bytesRead += chunk.size;
+    this.#idle?.refresh();
+    this.#held = chunk;
+    if (this.#mayShow(chunk)) this.#showHeld();
+  }
+
+  /** Bytes alone: at once. What has an event of its own: when somebody reads, and has read what came before. */
+  #mayShow({ fds, fdsDropped, credentials }: Message): boolean {
+    if (fds.length === 0 && !fdsDropped && !this.#isNew(credentials)) return true;
+    const reads = this.readableFlowing || this.#asked || this.listenerCount('readable') > 0;
+    return reads && this.readableLength === 0;
+  }
+
+  #isNew(sender: Credentials | undefined): sender is Credentials {
+    return sender !== undefined && (this.#sender === undefined || !isSame(sender, this.#sender));
+  }
+
+  #showHeld(): void {
+    const chunk = this.#held;
+    if (chunk === undefined || !this.#mayShow(chunk)) return;
+    this.#held = undefined;
+    this.#asked = false;
+    this.#show(chunk);
+    if (this.#reading && !this.destroyed) this.#readiness.want(READABLE);
+  }
+
+  // A listener that throws or destroys the stream must cost neither bytes nor descriptors.
+  #show(chunk: Message): void {
+    try {
+      this.#showCredentials(chunk.credentials);
+    } finally {
+      try {
+        this.#showFds(chunk);
+      } finally {
+        if (!this.destroyed && !this.push(chunk.data)) this.#reading = false;
+      }
+    }
+  }
+
+  #showCredentials(sender: Credentials | undefined): void {
+    if (!this.#isNew(sender)) return;
+    this.#sender = sender;
+    this.emit('credentials', sender);
+  }
+
+  #showFds(chunk: Message): void {
+    const { fds, fdsDropped } = chunk;
+    if (fds.length === 0 && !fdsDropped) return;
+    if (this.destroyed || !this.emit('fds', fds, { dropped: fdsDropped })) discard(chunk);
+  }
+}
+
+function isSame(one: Credentials, other: Credentials): boolean {
+  return one.pid === other.pid && one.uid === other.uid && one.gid === other.gid;
+}

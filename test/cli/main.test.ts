@@ -1,0 +1,57 @@
+// fdpass: help, version, and what a wrong command line is answered.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { bin, runCli, version } from '../helpers/cli';
+
+test('--help and -h print the commands to stdout', async (t) => {
+  for (const option of ['--help', '-h']) {
+    const { code, stdout, stderr } = await runCli(t, option);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^ {2}ls {2}\S/m);
+    assert.match(stdout, /Exit code: 0 /);
+  }
+});
+
+test('without a command the help goes to stderr, with exit code 2', async (t) => {
+  const { code, stdout, stderr } = await runCli(t);
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(stderr, /Commands:/);
+});
+
+test('--version prints the version of the package', async (t) => {
+  const { code, stdout, stderr } = await runCli(t, '--version');
+  assert.deepEqual([code, stdout, stderr], [0, `${version}\n`, '']);
+});
+
+test('a command or an option that is none is exit code 2, with the way on', async (t) => {
+  for (const [args, text] of [
+    [['lss'], /^fdpass: there is no command 'lss'; the commands are: ls.*\nTry: fdpass --help\n$/],
+    [['--lss'], /^fdpass: there is no option '--lss'; the commands are: ls.*\nTry: fdpass --help\n$/],
+    [['ls', '--jsn'], /^fdpass ls: Unknown option '--jsn'.*\nTry: fdpass ls --help\n$/],
+    [['ls', 'a', 'b'], /^fdpass ls: one TEXT is looked for, not 2; .*\nTry: fdpass ls --help\n$/],
+    [['ls', '--', '--help', 'b'], /^fdpass ls: one TEXT/],
+  ] as const) {
+    const { code, stdout, stderr } = await runCli(t, ...args);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, text);
+  }
+});
+
+test('a command explains itself', async (t) => {
+  for (const args of [
+    ['ls', '--help'],
+    ['ls', 'text', '-h'],
+  ]) {
+    const { code, stdout, stderr } = await runCli(t, ...args);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^ {2}fdpass ls \[TEXT\] \[--json\]$/m);
+    assert.match(stdout, /\nExit code: 0/);
+  }
+});
+
+test('the program can be run by its name', () => {
+  const file = path.join(path.dirname(require.resolve('fdpass/package.json')), bin.fdpass);
+  assert.match(readFileSync(file, 'utf8'), /^#!\/usr\/bin\/env node\n/);
+});
