@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "platform.h"
 
@@ -9,14 +11,19 @@ namespace fdpass {
 
 namespace {
 
+// glibc has a function of that name since 2.27 only.
+int MemfdCreate(const char* name, unsigned flags) {
+  return static_cast<int>(::syscall(SYS_memfd_create, name, flags));
+}
+
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 }  // namespace
 
 Result<UniqueFd> CreateMemfd(const char* name) {
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  int fd = ::memfd_create(name, kFlags | kMfdNoExecSeal);
-  if (fd == -1 && errno == EINVAL) fd = ::memfd_create(name, kFlags);  // before Linux 6.3
+  int fd = MemfdCreate(name, kFlags | kMfdNoExecSeal);
+  if (fd == -1 && errno == EINVAL) fd = MemfdCreate(name, kFlags);  // before Linux 6.3
   if (fd == -1) return SysError{errno, "memfd_create"};
   return UniqueFd(fd);
 }
