@@ -1,4 +1,6 @@
 // The benchmark as a command. scripts/bench.mjs builds the package first.
+import { constants } from 'node:os';
+
 import { cases } from './cases.mjs';
 import { makeReady } from './lib/available.mjs';
 import { loadContenders } from './lib/contenders.mjs';
@@ -33,7 +35,8 @@ async function bench(options) {
   for (const { name, why } of missing) say(`missing: ${name}: ${why}`);
   const plan = makePlan(cases, present, options);
   const byName = new Map(present.map((one) => [one.name, one]));
-  const results = await runPlan(plan, byName, new Progress(plan, caseToRecord));
+  const progress = new Progress(plan, caseToRecord);
+  const results = await runPlan(plan, byName, { progress, signal: stopSignal() });
   if (missing.length > 0) {
     process.stdout.write(`\nmissing: ${missing.map(({ name, why }) => `${name} (${why})`).join('; ')}\n`);
   }
@@ -41,10 +44,26 @@ async function bench(options) {
   if (results.some(({ parts }) => parts.some(({ failures }) => failures.length > 0))) process.exitCode = 1;
 }
 
+/** Aborted by the first ^C, so that no process and no file is left behind. */
+function stopSignal() {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => controller.abort(new Stopped(signal)));
+  }
+  return controller.signal;
+}
+
+class Stopped extends Error {
+  constructor(signal) {
+    super(`stopped by ${signal}`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  if (!(error instanceof UsageError) && !(error instanceof Stopped)) throw error;
   say(`bench: ${error.message}`);
-  process.exitCode = 2;
+  process.exitCode = error.exitCode;
 }

@@ -121,7 +121,7 @@ async function connect(link, on, way) {
   if (link.kind === 'stream') return connectStream(link, on, way);
   const isDatagram = link.kind === 'dgram';
   const socket = isDatagram ? new UnixDatagram() : new UnixSeqpacket();
-  if (isDatagram) socket.bind(`${link.address}.client`);
+  if (isDatagram && link.pattern === 'pingpong') socket.bind(`${link.address}.client`);
   if (link.unconnected !== 1) socket.connect(link.address);
   if (way.sendBufferSize !== undefined) socket.setSendBufferSize(way.sendBufferSize);
   if (link.pattern !== 'oneway') socket.on('message', (message) => on.message(message.data));

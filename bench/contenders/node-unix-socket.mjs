@@ -35,10 +35,10 @@ async function serveDatagram({ address }, on) {
   return address;
 }
 
-async function connectDatagram({ address }, on) {
+async function connectDatagram({ address, pattern }, on) {
   const { DgramSocket } = await addon();
   const socket = new DgramSocket();
-  socket.bind(`${address}.client`);
+  if (pattern === 'pingpong') socket.bind(`${address}.client`);
   socket.on('data', on.message);
   return {
     send: (data) => socket.sendTo(data, 0, data.length, address, fail),

@@ -38,10 +38,10 @@ async function serve({ address }, on) {
   return address;
 }
 
-async function connect({ address }, on) {
+async function connect({ address, pattern }, on) {
   const socket = await open();
   socket.on('message', on.message);
-  socket.bind(`${address}.client`);
+  if (pattern === 'pingpong') socket.bind(`${address}.client`);
   socket.connect(address);
   let refused = false;
   const settle = (error) => {

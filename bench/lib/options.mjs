@@ -2,7 +2,9 @@
 import { parseArgs } from 'node:util';
 
 /** The command line is wrong: exit code 2, no stack. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  exitCode = 2;
+}
 
 const kMostRounds = 50;
 const kCores = ['same', 'two', 'any'];

@@ -12,23 +12,20 @@ import { runOnce } from './run.mjs';
 /**
  * @param byName every contender that can run, for cases in which one side is somebody else's
  * @param progress told about each run
+ * @param signal ends it, with its reason; the processes of the run at hand are ended, too
  * @returns for each case the rounds of each contender
  */
-export async function runPlan(plan, byName, progress) {
+export async function runPlan(plan, byName, { progress, signal }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'fdpass-bench-'));
   const results = [];
   try {
     for (const one of plan) {
-      progress.begin(one);
       const parts = one.parts.map((part) => ({ ...part, rounds: [], failures: [] }));
       for (let round = 0; round < one.rounds; round++) {
         for (const part of parts) {
-          await runPart(
-            one,
-            part,
-            byName,
-            path.join(folder, `${results.length}-${round}-${part.contender.name}`),
-          );
+          const address = path.join(folder, `${results.length}-${round}-${part.contender.name}`);
+          await runPart(one, part, { byName, address, signal });
+          signal.throwIfAborted();
           progress.ran(one, part);
         }
       }
@@ -41,12 +38,13 @@ export async function runPlan(plan, byName, progress) {
   return results;
 }
 
-async function runPart(one, part, byName, address) {
+async function runPart(one, part, { byName, address, signal }) {
   try {
     const reports = await runOnce({
       commands: commands(one, part, byName),
       deadlineMs: lengthMs(one),
       address,
+      signal,
     });
     part.rounds.push(evaluate(one, part.kind, reports));
   } catch (error) {

@@ -12,7 +12,7 @@ const kGraceMs = 15_000;
  * @returns the reports by role
  * @throws Error that says in one line why there are none
  */
-export async function runOnce({ commands, deadlineMs, address }) {
+export async function runOnce({ commands, deadlineMs, address, signal }) {
   const children = [];
   const start = (words) => {
     const child = new Child(words);
@@ -20,14 +20,18 @@ export async function runOnce({ commands, deadlineMs, address }) {
     return child;
   };
   let timer;
+  let stop;
   const deadline = new Promise((_, reject) => {
     const late = () => reject(new Error(`no result after ${(deadlineMs + kGraceMs) / 1000} s`));
     timer = setTimeout(late, deadlineMs + kGraceMs);
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop);
   });
   try {
     return await Promise.race([deadline, play(start, commands, address)]);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
     await Promise.all(children.map((child) => child.kill()));
   }
 }

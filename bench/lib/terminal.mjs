@@ -24,8 +24,6 @@ export class Progress {
     say(`${plan.length} cases, ${this.#of} runs, about ${Math.ceil(ms / 60_000)} min`);
   }
 
-  begin() {}
-
   ran(one, { contender, rounds, failures }) {
     this.#runs++;
     const value = rounds.at(-1)?.value;

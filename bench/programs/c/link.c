@@ -99,7 +99,8 @@ int Connect(const struct options* options) {
     if (connect(fd, (struct sockaddr*)&name, sizeof name) == -1) Fail("connect");
   } else {
     const struct sockaddr_un name = UnixName(options->address, "");
-    if (IsKind(options, "dgram")) {  // a name, so that it can be answered
+    const bool answered = strcmp(options->pattern, "pingpong") == 0;
+    if (IsKind(options, "dgram") && answered) {
       const struct sockaddr_un own = UnixName(options->address, ".client");
       if (bind(fd, (const struct sockaddr*)&own, sizeof own) == -1) Fail("bind");
     }

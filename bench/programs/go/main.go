@@ -81,7 +81,10 @@ func accept(o options) net.Conn {
 
 func connect(o options) net.Conn {
 	if o["kind"] == "dgram" {
-		own := &net.UnixAddr{Name: o["address"] + ".client", Net: "unixgram"}
+		var own *net.UnixAddr
+		if o["pattern"] == "pingpong" {
+			own = &net.UnixAddr{Name: o["address"] + ".client", Net: "unixgram"}
+		}
 		conn, err := net.DialUnix("unixgram", own, &net.UnixAddr{Name: o["address"], Net: "unixgram"})
 		check(err)
 		return conn

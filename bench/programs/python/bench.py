@@ -97,7 +97,7 @@ def accept(options):
 
 def connect(options):
     connection = open_socket(options)
-    if options["kind"] == "dgram":
+    if options["kind"] == "dgram" and options["pattern"] == "pingpong":
         connection.bind(options["address"] + ".client")
     connection.connect(options["address"])
     return connection

@@ -10,7 +10,7 @@ import { Fd } from '../fd/fd';
 import { requireFd } from '../fd/kind';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
-import { Inbox } from './inbox';
+import { type Batch, Inbox } from './inbox';
 import {
   discard,
   type Message,
@@ -26,6 +26,9 @@ import { READABLE, Readiness, WRITABLE } from './readiness';
 
 const EAGAIN = -constants.errno.EAGAIN;
 const ENOTCONN = -constants.errno.ENOTCONN;
+
+/** Enough for all packets that a send buffer of the default size holds: 278 small ones. */
+const LAST_BATCHES = 16;
 
 /** 'listening' comes from datagram sockets, 'end' from seqpacket ones. */
 export interface MessageSocketEvents {
@@ -56,8 +59,10 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #waiters: Waiter<End>[] = [];
-  /** Received in a batch and not wanted yet. Bounded by one batch. */
+  /** Received in a batch and not wanted yet. Bounded by one batch, or LAST_BATCHES. */
   readonly #ready: Message[] = [];
+  /** Comes behind them. */
+  #failure: Error | undefined;
   readonly #stopSignal: () => void;
   readonly #endOfStream: boolean;
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -196,7 +201,6 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.openFd();
     const message = this.#ready.shift();
     if (message !== undefined) return message;
-    if (this.#ended) return this.endValue;
     return await new Promise((resolve, reject) => {
       const stop = onCancel(options, 'receive()', (error) => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
@@ -363,12 +367,28 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       return;
     }
     if (typeof batch === 'number') {
-      this.#fail(systemError(batch, 'recvmsg'));
-      return;
+      this.#failure = systemError(batch, 'recvmsg');
+      this.#receiveRest();
+    } else {
+      this.#keep(batch);
     }
+    this.#updateReading();
+  }
+
+  // The kernel tells a pending error before what was queued ahead of it (__skb_try_recv_datagram() in
+  // net/core/datagram.c). Of a peer that sent its last packets and closed with some of ours unread, those come first.
+  #receiveRest(): void {
+    for (let batches = 0; batches < LAST_BATCHES; batches++) {
+      const batch = this.#inbox.receive(this.#fd.fd, this.#limits, MAX_BATCH, this.#endOfStream);
+      if (typeof batch === 'number') return;
+      this.#keep(batch);
+      if (batch.ended || batch.messages.length < MAX_BATCH) return;
+    }
+  }
+
+  #keep(batch: Batch): void {
     this.#ready.push(...batch.messages);
     this.#ended = batch.ended;
-    this.#updateReading();
   }
 
   // A handler that throws must not cost the messages behind it: they follow in a turn of their own.
@@ -389,7 +409,18 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       this.#delivering = false;
       if (!delivered && this.#ready.length > 0) setImmediate(() => this.#updateReading());
     }
-    if (this.#ended && this.#ready.length === 0 && this.#state === 'open') this.#deliverEnd();
+    if (this.#ready.length > 0 || this.#state !== 'open') return;
+    if (this.#failure !== undefined) this.#deliverFailure(this.#failure);
+    else if (this.#ended) this.#deliverEnd();
+  }
+
+  #deliverFailure(error: Error): void {
+    if (!this.#wantsMessages && this.listenerCount('error') === 0) return; // whoever receives next is told
+    this.#failure = undefined;
+    const waiter = this.#waiters.shift();
+    if (this.#ended && this.#wantsMessages) process.nextTick(() => this.#updateReading());
+    if (waiter !== undefined) waiter.reject(error);
+    else this.emit('error', error);
   }
 
   #deliverEnd(): void {
@@ -397,13 +428,6 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     if (this.#endDelivered) return;
     this.#endDelivered = true;
     this.onEnd();
-  }
-
-  #fail(error: Error): void {
-    const waiter = this.#waiters.shift();
-    this.#updateReading();
-    if (waiter !== undefined) waiter.reject(error);
-    else this.emit('error', error);
   }
 
   // In a tick of its own: a listener that throws costs nobody the outcome of a send().
