@@ -63,7 +63,8 @@ const RESUME_RETRY_MS = 100;
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
  * until ready(). If not, this process is the first one.
  * @throws ERR_HANDOFF_BUSY (with pid, ageMs, state: another upgrade is in progress), ERR_HANDOFF_UNTRUSTED_PEER,
- * ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
+ * ERR_HANDOFF_REFUSED (we are not on its list), ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_BAD_STATE,
+ * ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
  */
 export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
   return await Handoff.create(options, systemProcess);
@@ -215,7 +216,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       throw stateError('this server listens already; give it to listen() instead of calling its own');
     const place = await streamPlace(options);
     this.#requireBoot('listen()');
-    const service = () => new ServerService(server, place.backlog);
+    const { backlog } = place;
+    const farewell = options.drain;
+    const service = (_: Fd, ticketKeys?: string) =>
+      new ServerService(server, { backlog, ticketKeys, farewell });
     this.#registry.claim(name, { place, user: server, service });
     return server;
   }

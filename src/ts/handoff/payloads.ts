@@ -49,6 +49,8 @@ export interface ManifestEntry {
   inode?: string;
   /** Of STATE_NAME only. */
   state?: StateLabel;
+  /** Of a server that speaks TLS, in base64: with them its clients resume their sessions. */
+  ticketKeys?: string;
 }
 
 export interface Hello {
@@ -205,6 +207,7 @@ function readManifestEntry(value: unknown): ManifestEntry {
     kind: entry['kind'] === undefined ? 'socket' : (textField(entry, 'kind') as FdInfo['kind']),
     listening: entry['listening'] !== false,
     ...(entry['inode'] === undefined ? {} : { inode: textField(entry, 'inode') }),
+    ...(entry['ticketKeys'] === undefined ? {} : { ticketKeys: textField(entry, 'ticketKeys') }),
     ...(entry['state'] === undefined ? {} : { state: readStateLabel(entry['state']) }),
   };
 }

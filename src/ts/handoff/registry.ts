@@ -42,8 +42,8 @@ export interface Claim<S extends Service> {
   place: Place;
   /** The program's own object, which may serve one name only. */
   user?: object;
-  /** Makes the service. The descriptor is lent. */
-  service: (fd: Fd) => S;
+  /** Makes the service. The descriptor is lent; the keys are the predecessor's, if it had a TLS server there. */
+  service: (fd: Fd, ticketKeys: string | undefined) => S;
 }
 
 export interface ListenerStatus {
@@ -58,6 +58,7 @@ export class Registry {
   /** Received and not claimed by a listen() yet. */
   readonly #inherited = new Map<string, Fd>();
   #stateLabel: StateLabel | undefined;
+  readonly #ticketKeys = new Map<string, string>();
   /** Those that the program has taken: they are its own. */
   readonly #taken = new Set<string>();
 
@@ -73,6 +74,7 @@ export class Registry {
     }
     this.#inherited.set(entry.name, fd);
     if (entry.name === STATE_NAME) this.#stateLabel = entry.state;
+    if (entry.ticketKeys !== undefined) this.#ticketKeys.set(entry.name, entry.ticketKeys);
   }
 
   /** The inherited state, if there is one, which the caller owns from here. */
@@ -102,7 +104,7 @@ export class Registry {
     const { fd, name: file } = use ? { fd: inherited, name: undefined } : place.bind();
     let made: S;
     try {
-      made = service(fd);
+      made = service(fd, use ? this.#ticketKeys.get(name) : undefined);
     } catch (error) {
       if (!use) {
         file?.unlink();
@@ -201,7 +203,10 @@ export class Registry {
 
   /** What a successor is told. Version 1 knows listening streams only. */
   manifest({ control, state }: Ours, version: number): ManifestEntry[] {
-    const entries = [...this.#listeners].map(([name, { fd }]) => manifestEntry(name, fd.describe()));
+    const entries = [...this.#listeners].map(([name, { fd, service }]) => {
+      const ticketKeys = service.ticketKeys?.();
+      return { ...manifestEntry(name, fd.describe()), ...(ticketKeys === undefined ? {} : { ticketKeys }) };
+    });
     const first = manifestEntry(CONTROL_NAME, describeFd(control.fd));
     if (version === 1)
       return [first, ...entries.filter(({ type, listening }) => type === 'stream' && listening)];
