@@ -248,10 +248,12 @@ test('a successor that gives up on probation serves until the holder has said th
       ],
     });
     // What was on its way does not change that.
-    const late: SuccessorEvent[] = [ping, probation, final, healthy, giveUp, garbage];
+    const late: SuccessorEvent[] = [ping, probation, final, healthy, garbage];
     for (const event of late) {
       assert.deepEqual(stepSuccessor(failing.state, event, FACTS), { state: failing.state, commands: [] });
     }
+    const again = stepSuccessor(failing.state, giveUp, FACTS);
+    assert.deepEqual(again, { state: failing.state, commands: [{ do: 'deadline', ms: TIMEOUTS.commit }] });
     assertFailed(stepSuccessor(failing.state, nak, FACTS).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
   }
 });

@@ -47,7 +47,7 @@ export class Succession {
   #failure: FdpassError | undefined;
   readonly #deadline: Deadline;
   /** Who waits for the predecessor to take the service back. */
-  #givingBack: { resolve(): void; reject(error: Error): void } | undefined;
+  readonly #givingBack: { resolve(): void; reject(error: Error): void }[] = [];
   /** Who waits for the next milestone: the inheritance, then the takeover. */
   #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
@@ -87,7 +87,7 @@ export class Succession {
    */
   giveBack(reason: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#givingBack = { resolve, reject };
+      this.#givingBack.push({ resolve, reject });
       this.#dispatch({ type: 'giveUp', reason });
     });
   }
@@ -183,10 +183,10 @@ export class Succession {
       case 'own':
         this.#hooks.own(command.receipt);
         this.#waiting?.resolve();
-        this.#givingBack?.reject(alone());
+        for (const { reject } of this.#givingBack.splice(0)) reject(alone());
         break;
       case 'unheard':
-        this.#givingBack?.reject(unheard());
+        for (const { reject } of this.#givingBack.splice(0)) reject(unheard());
         break;
       case 'gone':
         this.#hooks.gone(command.bye);
@@ -198,7 +198,7 @@ export class Succession {
             : new HandoffBusyError(command.busy);
         this.#hooks.fail(this.#failure);
         this.#waiting?.reject(this.#failure);
-        this.#givingBack?.resolve();
+        for (const { resolve } of this.#givingBack.splice(0)) resolve();
         break;
       }
       case 'close':

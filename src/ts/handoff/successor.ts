@@ -299,7 +299,9 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
       commands: [send('NAK', { reason }), { do: 'deadline', ms: facts.timeouts.commit }],
     };
   }
-  if (state.name === 'failing' || state.name === 'primary') return stay(state);
+  // NAK is said already; whoever asks again waits no longer than the first one.
+  if (state.name === 'failing') return { state, commands: [{ do: 'deadline', ms: facts.timeouts.commit }] };
+  if (state.name === 'primary') return stay(state);
   return nak('ERR_HANDOFF_ABORTED', reason);
 }
 
