@@ -1,5 +1,6 @@
 // The table of cases. `kinds`: a contender takes part by the first that it knows. `link` goes to both processes as it is.
 // `by`: this role is played by another contender. `nodeOnly`: what is measured is Node's.
+// `datagramQueue`: net.unix.max_dgram_qlen of the receiver (lib/datagram-queue.mjs).
 // `cores` unless --cores says otherwise: ping-pong on one, because waking another processor would be what is measured.
 
 const KiB = 1024;
@@ -23,6 +24,7 @@ const oneWay = (kind, size, text) => ({
   pattern: 'oneway',
   metric: 'messages',
   kinds: kind === 'dgram' ? ['dgram', 'udp', 'ipc'] : [kind],
+  ...(kind === 'dgram' ? { datagramQueue: 512 } : {}),
   cores: 'two',
   link: { size },
 });
@@ -81,9 +83,17 @@ export const cases = [
   ]),
   {
     ...oneWay('dgram', 128, '128 B'),
-    name: 'one-way-unconnected',
-    title: 'one way, 128 B, dgram, not connected: the destination named each time',
+    name: 'one-way-short-queue',
+    title: "one way, 128 B, dgram, with the kernel's default queue of 10",
     kinds: ['dgram'],
+    datagramQueue: 10,
+  },
+  {
+    ...oneWay('dgram', 128, '128 B'),
+    name: 'one-way-unconnected',
+    title: 'one way, 128 B, dgram, not connected: the destination named each time, and often full',
+    kinds: ['dgram'],
+    datagramQueue: 10,
     link: { size: 128, unconnected: 1 },
   },
   writes(64 * KiB, '64 KiB'),

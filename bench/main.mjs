@@ -4,7 +4,9 @@ import { constants } from 'node:os';
 import { cases } from './cases.mjs';
 import { makeReady } from './lib/available.mjs';
 import { loadContenders } from './lib/contenders.mjs';
+import { canSetDatagramQueue } from './lib/datagram-queue.mjs';
 import { writeDocs } from './lib/docs.mjs';
+import { describeMachine, isBusy } from './lib/machine.mjs';
 import { kHelp, parseOptions, UsageError } from './lib/options.mjs';
 import { chooseContenders, makePlan } from './lib/plan.mjs';
 import { caseToRecord, readRecord, toRecord, writeRecord } from './lib/record.mjs';
@@ -33,14 +35,23 @@ async function bench(options) {
   const taking = wanted.filter((one) => makePlan(cases, [one], options).length > 0);
   const { present, missing } = await makeReady(taking, say);
   for (const { name, why } of missing) say(`missing: ${name}: ${why}`);
-  const plan = makePlan(cases, present, options);
+  const plan = makePlan(cases, present, options).filter(({ name, datagramQueue }) => {
+    if (canSetDatagramQueue(datagramQueue)) return true;
+    const why = `a receiver with a queue of ${datagramQueue} needs the right to unshare(1) its network`;
+    missing.push({ name, why });
+    say(`missing: ${name}: ${why}`);
+    return false;
+  });
   const byName = new Map(present.map((one) => [one.name, one]));
+  const machine = describeMachine();
+  if (isBusy(machine))
+    say(`other processes are busy (load ${machine.load.toFixed(1)}): the figures will tell little`);
   const progress = new Progress(plan, caseToRecord);
   const results = await runPlan(plan, byName, { progress, signal: stopSignal() });
   if (missing.length > 0) {
     process.stdout.write(`\nmissing: ${missing.map(({ name, why }) => `${name} (${why})`).join('; ')}\n`);
   }
-  if (options.json !== undefined) writeRecord(options.json, toRecord({ results, missing, options }));
+  if (options.json !== undefined) writeRecord(options.json, toRecord({ machine, results, missing, options }));
   if (results.some(({ parts }) => parts.some(({ failures }) => failures.length > 0))) process.exitCode = 1;
 }
 

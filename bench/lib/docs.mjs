@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { fromRoot } from '../../scripts/lib/root.mjs';
 import { caption, cells, kColumns, range, remarks } from './figures.mjs';
+import { isBusy } from './machine.mjs';
 import { kBaseline } from './plan.mjs';
 import { summarize } from './summary.mjs';
 import { renderPlot } from './svg.mjs';
@@ -75,10 +76,10 @@ npm run bench -- --json run.json && npm run bench -- --docs run.json   # this pa
   C* is the sum of both sides divided by that of C: on a busy machine it moves less than the time does.
 - *lost* is what was sent and not received: no contender is asked again for it.
 
-${noiseLine(summaries)} Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.processors} processors, load ${machine.load.toFixed(1)} at the end,
+${noiseLine(summaries)} Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.processors} processors, load ${machine.load.toFixed(1)} before,
 Linux ${machine.kernel}, Node ${machine.node}; \`net.unix.max_dgram_qlen\` ${machine.maxDatagramQueue} (what a datagram socket queues, which
-decides how often both sides wake up), \`net.core.wmem_default\` ${machine.sendBuffer}. ${software.join('; ')}.
-${absent.length === 0 ? '' : `\nMissing: ${absent.join('; ')}.\n`}${quick ? '\n**A quick run: it shows that everything runs, the figures mean nothing.**\n' : ''}`;
+decides how often both sides wake up; where a case names a queue, its receiver had that one), \`net.core.wmem_default\` ${machine.sendBuffer}. ${software.join('; ')}.
+${absent.length === 0 ? '' : `\nMissing: ${absent.join('; ')}.\n`}${isBusy(machine) ? '\n**Other processes were busy: wake-ups on two cores took long, and took longest for who sleeps most, C. Ratios say little; *CPU x C* says more.**\n' : ''}${quick ? '\n**A quick run: it shows that everything runs, the figures mean nothing.**\n' : ''}`;
 }
 
 function noiseLine(summaries) {

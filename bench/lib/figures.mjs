@@ -43,10 +43,11 @@ export function cells(row) {
 }
 
 /** What a case's figures are, and what they can be trusted to. */
-export function caption({ unit, better, cores, rounds, noise }) {
+export function caption({ unit, better, cores, rounds, datagramQueue, noise }) {
   const where = { same: 'on one core', two: 'on two cores', any: 'not pinned' }[cores];
   const noisy = noise === null ? '' : `; noise (C against C) ${range(noise)}`;
-  return `figures in ${unit}, ${better} is better, ${where}, ${rounds} round${rounds === 1 ? '' : 's'}${noisy}`;
+  const queue = datagramQueue === undefined ? '' : `, datagram queue ${datagramQueue}`;
+  return `figures in ${unit}, ${better} is better, ${where}${queue}, ${rounds} round${rounds === 1 ? '' : 's'}${noisy}`;
 }
 
 /** Why some rounds have no figures. */

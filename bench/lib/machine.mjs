@@ -23,6 +23,11 @@ export function describeMachine() {
   };
 }
 
+/** Before a run: somebody else takes what the contenders need. */
+export function isBusy({ load }) {
+  return load >= 1;
+}
+
 function setting(name) {
   try {
     return Number(readFileSync(`/proc/sys/${name}`, 'utf8'));

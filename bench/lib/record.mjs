@@ -1,15 +1,14 @@
 // The JSON of a run: everything that tables, plots and docs are made of.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { describeMachine } from './machine.mjs';
-
 const kFormat = 1;
 
-export function toRecord({ results, missing, options }) {
+/** @param machine of describeMachine(), from before the first run */
+export function toRecord({ machine, results, missing, options }) {
   return {
     format: kFormat,
     date: new Date().toISOString(),
-    machine: describeMachine(),
+    machine,
     rounds: options.rounds,
     quick: options.quick,
     missing,
@@ -17,9 +16,9 @@ export function toRecord({ results, missing, options }) {
   };
 }
 
-export function caseToRecord({ name, title, group, metric, cores, rounds, link, parts }) {
+export function caseToRecord({ name, title, group, metric, cores, rounds, datagramQueue, link, parts }) {
   return {
-    ...{ name, title, group, metric, cores, rounds, link },
+    ...{ name, title, group, metric, cores, rounds, datagramQueue, link },
     results: parts.map(({ contender, kind, rounds, failures }) => ({
       contender: contender.name,
       title: contender.title,

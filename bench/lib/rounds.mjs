@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { chooseCores, pinned } from './cores.mjs';
+import { withDatagramQueue } from './datagram-queue.mjs';
 import { evaluate } from './metrics.mjs';
 import { benchRoot } from './place.mjs';
 import { lengthMs } from './plan.mjs';
@@ -69,7 +70,8 @@ function commands(one, { contender, kind }, byName) {
       ...one.link,
     };
     const words = Object.entries(link).map(([key, value]) => `${key}=${value}`);
-    return pinned(cores[role], [...program.command, ...words]);
+    const queue = role === 'receiver' && kind === 'dgram' ? one.datagramQueue : undefined;
+    return pinned(cores[role], withDatagramQueue(queue, [...program.command, ...words]));
   };
   return { sender: command('sender'), receiver: one.alone ? undefined : receiver(contender, command) };
 }

@@ -1,7 +1,7 @@
 // fdpass ls: the bound AF_UNIX sockets of this machine and the processes that hold them.
 import { parseArgs } from 'node:util';
 import type { SocketHolder } from '../base/errors';
-import { inspectUnix, type UnixSocketInfo } from '../sockets/inspect';
+import { inspectUnix, type UnixSocketInfo } from '../names/inspect';
 import { type Command, EXIT, UsageError } from './command';
 import { formatTable } from './table';
 import { userNames } from './users';

@@ -5,8 +5,8 @@ import { validateInteger, validateObject } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_DGRAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { type BindOptions, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
-import { type BindOptions, bindUnix } from '../sockets/bind-path';
 import type { Place } from './endpoint';
 
 /** Those of dgram.createSocket() and bind(). */

@@ -7,8 +7,8 @@ import { validateInteger, validateObject } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
-import { type BoundName, bindUnix } from '../sockets/bind-path';
 
 /** Those of net.Server.listen(), without descriptors and handles. */
 export interface ListenerOptions {

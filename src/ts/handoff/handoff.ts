@@ -8,7 +8,7 @@ import { validateInteger, validateObject } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
-import type { BindOptions } from '../sockets/bind-path';
+import type { BindOptions } from '../names/bind-path';
 import type { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';

@@ -4,7 +4,7 @@ import { linkOf } from '../fd/access';
 import { UnixAddress } from '../fd/address';
 import { describeFd, explain, type FdInfo, printEndpoint } from '../fd/describe';
 import type { Fd } from '../fd/fd';
-import { type BoundName, holdName } from '../sockets/bind-path';
+import { type BoundName, holdName } from '../names/bind-path';
 import type { DrainCount } from './connections';
 import { KeptService } from './datagram-service';
 import type { Place } from './endpoint';

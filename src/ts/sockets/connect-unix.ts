@@ -6,8 +6,8 @@ import { validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
-import { type BoundName, bindUnix } from './bind-path';
 import { Connecting } from './connecting';
 
 export interface ConnectUnixOptions {

@@ -7,8 +7,8 @@ import { DEFAULT_BACKLOG } from '../base/limits';
 import { validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
+import { type BindOptions, type BoundName, bindUnix, holdName, leave } from '../names/bind-path';
 import { binding } from '../native/binding';
-import { type BindOptions, type BoundName, bindUnix, holdName, leave } from './bind-path';
 import { passRights } from './passing';
 import { READABLE, Readiness } from './readiness';
 

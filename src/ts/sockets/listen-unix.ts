@@ -7,8 +7,8 @@ import { type AddressLike, UnixAddress } from '../fd/address';
 import { adoptServer, refuseClusterWorker } from '../fd/adopt';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
-import { type BindOptions, type BoundName, bindUnix } from './bind-path';
 
 export interface ListenUnixOptions extends BindOptions {
   /** Connections that wait to be accepted. Default 511, cut by net.core.somaxconn. */

@@ -1,32 +1,26 @@
 // UnixStream: a connected AF_UNIX stream as a Duplex, with the habits of net.Socket, that also carries descriptors.
-import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { onCancel, validateWaitOptions } from '../base/abort';
-import { closedError, outOfRange, systemError } from '../base/errors';
-import { DEFAULT_MAX_BYTES, MAX_TIMEOUT_MS } from '../base/limits';
+import { closedError, outOfRange } from '../base/errors';
+import { MAX_TIMEOUT_MS } from '../base/limits';
 import { toBytes, validateInteger, validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
+import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
-import { type BoundName, bindUnix } from './bind-path';
 import { Connecting } from './connecting';
 import { SHUT, SO, SOL_SOCKET } from './constants';
 import { consume } from './consume';
-import { Inbox } from './inbox';
-import { type ControlLimits, discard, type Message, type SendOptions } from './message';
+import type { SendOptions } from './message';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
 import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
+import { StreamReader } from './stream-reader';
 import { Parcel, StreamWriter } from './stream-writer';
-
-const { EAGAIN } = constants.errno;
-
-/** Reads in one turn of the loop, so that a flood leaves time for others. */
-const READS_PER_TURN = 4;
 
 /** What came beside the descriptors of an 'fds' event. */
 export interface FdsInfo {
@@ -62,9 +56,8 @@ export interface UnixStream {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types events
 export class UnixStream extends Duplex {
   readonly #fd: Fd;
-  readonly #limits: ControlLimits;
-  readonly #inbox = Inbox.for(DEFAULT_MAX_BYTES);
   readonly #readiness: Readiness;
+  readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
   #connecting: Connecting | undefined;
   #isConnecting: boolean;
@@ -72,12 +65,6 @@ export class UnixStream extends Duplex {
   #endWhenConnected: (() => void) | undefined;
   #name: BoundName | undefined;
   #stopSignal = (): void => {};
-  #reading = false;
-  /** Received, and not to be shown yet. */
-  #held: Message | undefined;
-  /** Somebody has called read(), and there was nothing. */
-  #asked = false;
-  #sender: Credentials | undefined;
   #idle: NodeJS.Timeout | undefined;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -91,13 +78,25 @@ export class UnixStream extends Duplex {
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#fd = fd;
     this.#isConnecting = !connected;
-    this.#limits = limits;
     setPassing(fd.fd, limits);
     // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
     // read fail with EAGAIN: a peer could keep the loop spinning.
     binding.setOption(fd.fd, SOL_SOCKET, SO.OOBINLINE, 1);
     if (sendBufferSize !== undefined) binding.setSendBufferSize(fd.fd, sendBufferSize);
     this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
+    this.#reader = new StreamReader(
+      this,
+      {
+        fd: fd.fd,
+        limits,
+        wantReadable: (want) => (want ? this.#readiness.want(READABLE) : this.#readiness.drop(READABLE)),
+        onReceived: (bytes) => {
+          this.#bytesRead += bytes;
+          this.#idle?.refresh();
+        },
+      },
+      connected,
+    );
     this.#writer = new StreamWriter(
       {
         fd: fd.fd,
@@ -163,7 +162,7 @@ export class UnixStream extends Duplex {
   /** @internal A connected socket. Owns `fd` once it has returned. */
   static own(fd: Fd, options: StreamOptions): UnixStream {
     const stream = new UnixStream(fd, options, true);
-    stream.#startReading();
+    stream.#reader.start();
     return stream;
   }
 
@@ -318,8 +317,8 @@ export class UnixStream extends Duplex {
   // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
     super.on(event, listener);
-    // The stream itself sees no need to read: it waits for the bytes of #held already.
-    if (event === 'readable') process.nextTick(() => this.#showHeld());
+    // The stream itself sees no need to read: it waits for bytes already that the reader holds.
+    if (event === 'readable') this.#reader.showSoon();
     return this;
   }
 
@@ -328,18 +327,16 @@ export class UnixStream extends Duplex {
     return this.on(event, listener);
   }
 
-  /** Every consumer comes through here, and may have emptied the buffer that #held waits for. */
+  /** Every consumer comes through here. */
   // biome-ignore lint/suspicious/noExplicitAny: as in @types/node
   override read(size?: number): any {
     const data = super.read(size);
-    if (data === null && size !== 0 && !this.readableFlowing) this.#asked = true;
-    if (this.#held !== undefined) process.nextTick(() => this.#showHeld());
+    this.#reader.onRead(data, size);
     return data;
   }
 
   override _read(): void {
-    this.#reading = true;
-    if (!this.#isConnecting && this.#held === undefined) this.#readiness.want(READABLE);
+    this.#reader.want();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
@@ -369,8 +366,7 @@ export class UnixStream extends Duplex {
     this.#readiness.close();
     this.#name?.unlink();
     this.#fd.close();
-    if (this.#held !== undefined) discard(this.#held);
-    this.#held = undefined;
+    this.#reader.close();
     this.#writer.close(error ?? closedError('UnixStream'));
     done(error);
   }
@@ -378,12 +374,6 @@ export class UnixStream extends Duplex {
   #open(): number {
     if (this.#fd.fd === -1) throw closedError('UnixStream');
     return this.#fd.fd;
-  }
-
-  /** As net.Socket does: the end of the peer is seen although nobody reads. */
-  #startReading(): void {
-    if (!this.isPaused()) this.read(0);
-    if (this.#reading) this.#readiness.want(READABLE);
   }
 
   #watchSignal(signal: AbortSignal): void {
@@ -425,88 +415,12 @@ export class UnixStream extends Duplex {
   #start(): void {
     this.#endWhenConnected?.();
     this.#writer.open();
-    if (!this.destroyed) this.#startReading();
+    if (!this.destroyed) this.#reader.start();
   }
 
   #onReady(events: number): void {
     // What a peer said before it went is read before a write fails.
-    if ((events & READABLE) !== 0) this.#receive();
+    if ((events & READABLE) !== 0) this.#reader.receive();
     if ((events & WRITABLE) !== 0 && !this.destroyed) this.#writer.flush();
   }
-
-  #receive(): void {
-    const wants = (): boolean => this.#reading && this.#held === undefined && !this.destroyed;
-    for (let reads = 0; reads < READS_PER_TURN && wants(); reads++) {
-      const batch = this.#inbox.receive(this.#fd.fd, this.#limits, 1, false);
-      if (batch === -EAGAIN) return;
-      if (typeof batch === 'number') {
-        this.destroy(systemError(batch, 'recvmsg'));
-        return;
-      }
-      this.#take(batch.messages[0] as Message);
-    }
-    if (!wants()) this.#readiness.drop(READABLE);
-  }
-
-  #take(chunk: Message): void {
-    if (chunk.size === 0) {
-      this.#reading = false;
-      this.push(null);
-      this.read(0); // 'end' comes although nobody reads, if nothing is there to be read
-      return;
-    }
-    this.#bytesRead += chunk.size;
-    this.#idle?.refresh();
-    this.#held = chunk;
-    if (this.#mayShow(chunk)) this.#showHeld();
-  }
-
-  /** Bytes alone: at once. What has an event of its own: when somebody reads, and has read what came before. */
-  #mayShow({ fds, fdsDropped, credentials }: Message): boolean {
-    if (fds.length === 0 && !fdsDropped && !this.#isNew(credentials)) return true;
-    const reads = this.readableFlowing || this.#asked || this.listenerCount('readable') > 0;
-    return reads && this.readableLength === 0;
-  }
-
-  #isNew(sender: Credentials | undefined): sender is Credentials {
-    return sender !== undefined && (this.#sender === undefined || !isSame(sender, this.#sender));
-  }
-
-  #showHeld(): void {
-    const chunk = this.#held;
-    if (chunk === undefined || !this.#mayShow(chunk)) return;
-    this.#held = undefined;
-    this.#asked = false;
-    this.#show(chunk);
-    if (this.#reading && !this.destroyed) this.#readiness.want(READABLE);
-  }
-
-  // A listener that throws or destroys the stream must cost neither bytes nor descriptors.
-  #show(chunk: Message): void {
-    try {
-      this.#showCredentials(chunk.credentials);
-    } finally {
-      try {
-        this.#showFds(chunk);
-      } finally {
-        if (!this.destroyed && !this.push(chunk.data)) this.#reading = false;
-      }
-    }
-  }
-
-  #showCredentials(sender: Credentials | undefined): void {
-    if (!this.#isNew(sender)) return;
-    this.#sender = sender;
-    this.emit('credentials', sender);
-  }
-
-  #showFds(chunk: Message): void {
-    const { fds, fdsDropped } = chunk;
-    if (fds.length === 0 && !fdsDropped) return;
-    if (this.destroyed || !this.emit('fds', fds, { dropped: fdsDropped })) discard(chunk);
-  }
-}
-
-function isSame(one: Credentials, other: Credentials): boolean {
-  return one.pid === other.pid && one.uid === other.uid && one.gid === other.gid;
 }

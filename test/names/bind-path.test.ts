@@ -24,10 +24,10 @@ import {
   UnixSeqpacketServer,
 } from 'fdpass';
 import { SOCK_DGRAM, SOCK_SEQPACKET } from '#fdpass/fd/describe';
+import { bindUnix } from '#fdpass/names/bind-path';
+import { PathLock } from '#fdpass/names/path-lock';
+import { birthMode, SocketFile } from '#fdpass/names/socket-file';
 import { binding } from '#fdpass/native/binding';
-import { bindUnix } from '#fdpass/sockets/bind-path';
-import { PathLock } from '#fdpass/sockets/path-lock';
-import { birthMode, SocketFile } from '#fdpass/sockets/socket-file';
 import { freshName } from '../helpers/address-name';
 import { startFixture } from '../helpers/child';
 import { settledFdCount } from '../helpers/fd-count';
