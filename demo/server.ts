@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   function upgrade(options: { env?: Record<string, string> }): void {
     handoff.upgrade(options).catch((error) => {
       const { code, message, stderr } = error;
-      say({ event: 'upgrade-failed', pid, code, message, stderr, state: handoff.state });
+      say({ event: 'upgrade-failed', pid, code, message, stderr, state: handoff.status().state });
     });
   }
 }

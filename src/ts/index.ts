@@ -32,6 +32,7 @@ export type { HandoffOptions } from './handoff/options';
 export type { ProbationOptions } from './handoff/probation';
 export type { DrainReceipt, Receipt, StateTimes } from './handoff/receipt';
 export type { ListenerStatus } from './handoff/registry';
+export type { HandedState, StateOptions } from './handoff/state';
 export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export type { BindOptions } from './names/bind-path';

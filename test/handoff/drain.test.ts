@@ -1,10 +1,13 @@
 // The drain: what is under way in the old process ends well, and it always ends.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import net from 'node:net';
 import test from 'node:test';
+import tls from 'node:tls';
+import { createHandoff } from 'fdpass';
+import { selfSigned } from '../helpers/certificate';
 import { httpClient } from '../helpers/clients';
 import { RawPeer } from '../helpers/raw-peer';
 import { type Actor, portOf, Stage, web, within } from '../helpers/stage';
@@ -186,3 +189,83 @@ test('a process that closes gives an abstract control address up at once, not wh
   await first.call('release');
   assert.equal(await answer, first.pid);
 });
+
+/** One request after the other without waiting, on one connection. @returns the bodies */
+async function pipeline(socket: net.Socket, paths: string[]): Promise<() => Promise<string[]>> {
+  let text = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  const ended = once(socket, 'close');
+  socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`).join(''));
+  return async () => {
+    await within('the end of the connection', () => ended);
+    return [...text.matchAll(/\r\n\r\n(\d+)/g)].map((match) => match[1] as string);
+  };
+}
+
+test('requests that were pipelined before and during the drain are all answered', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const socket = await connect(first);
+  const bodies = await pipeline(socket, ['/slow', '/slow']);
+  const slow = (count: number) =>
+    first.event('slow', () => first.reports.filter(({ event }) => event === 'slow').length >= count);
+  await slow(2);
+  await stage.start();
+  await first.event('superseded');
+  socket.write('GET /slow HTTP/1.1\r\nHost: test\r\n\r\nGET /slow HTTP/1.1\r\nHost: test\r\n\r\n');
+  await slow(4);
+  await first.call('release');
+  assert.deepEqual(await bodies(), Array(4).fill(`${first.pid}`));
+  assert.equal(await first.exit(), 0);
+});
+
+test('a net server says goodbye to each connection in its own words', async (t) => {
+  const handoff = await createHandoff({ name: 'drain', address: `@fdpass-farewell-${process.pid}` });
+  const server = net.createServer((socket) => socket.write('hello\n'));
+  const options = { port: 0, host: '127.0.0.1', drain: (socket: net.Socket) => void socket.end('bye\n') };
+  await handoff.listen('talk', server, options);
+  await handoff.ready();
+  t.after(() => handoff.close());
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+  await once(client, 'data');
+  const farewell = once(client, 'data');
+  await within('the drain', () => handoff.close());
+  assert.equal(String((await farewell)[0]), 'bye\n');
+});
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`a ${version} client resumes its session at the next process`, async (t) => {
+    const stage = await Stage.open(t);
+    const { key, cert } = selfSigned(t);
+    const files = { key: stage.file('key.pem'), cert: stage.file('cert.pem') };
+    writeFileSync(files.key, key);
+    writeFileSync(files.cert, cert);
+    const script = { tls: files, listeners: [web({ kind: 'https' })] };
+    const first = await stage.start(script);
+    /** One request; gives the session that the server offers, and whether the given one was resumed. */
+    const visit = async (session?: Buffer) => {
+      const target = { host: '127.0.0.1', port: portOf(first), servername: 'localhost', ca: cert };
+      const limits = { minVersion: version, maxVersion: version };
+      const socket = tls.connect({ ...target, ...limits, ...(session ? { session } : {}) });
+      let offered: Buffer | undefined;
+      socket.on('session', (given: Buffer) => {
+        offered = given;
+      });
+      const ended = once(socket, 'close');
+      await once(socket, 'secureConnect');
+      const reused = socket.isSessionReused();
+      socket.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
+      let text = '';
+      for await (const chunk of socket) text += chunk;
+      await ended;
+      return { session: offered, reused, pid: Number(text.split('\r\n\r\n')[1]) };
+    };
+    const before = await visit();
+    assert.deepEqual([before.reused, before.pid], [false, first.pid]);
+    const second = await stage.start(script);
+    const after = await visit(before.session);
+    assert.deepEqual([after.reused, after.pid], [true, second.pid]);
+  });
+}

@@ -30,7 +30,7 @@ function facts(over: { listeners?: ManifestEntry[]; busy?: Busy } = {}): HolderF
   };
 }
 
-const hello = { versions: [1, 2], uptimeMs: 40 };
+const hello = { versions: [1, 2], uptimeMs: 40, stateOptional: false };
 const WANTED = { probationMs: 50, intervalMs: 20 };
 const INHERITED = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
 const RECEIPT = { receipt: { so: 'far' } };
@@ -281,6 +281,17 @@ for (const [versions, common] of [
     assert.equal(offer?.payload['version'], common);
   });
 }
+
+test('a holder that cannot say what it has to give keeps the service, and says why', () => {
+  const given = facts();
+  given.listeners = () => {
+    throw new Error('the state cannot be provided');
+  };
+  const { state, commands } = after(toOffer, given);
+  assert.equal(state.name, 'ended');
+  assert.equal(commands[0]?.do, 'lease', 'it is this upgrade that has failed');
+  assertFailed(commands.slice(1), 'ERR_HANDOFF_BAD_STATE');
+});
 
 test('a second successor is told who is first, in which state and for how long', () => {
   const busy = { pid: 55, ageMs: 1234, state: 'warm' };

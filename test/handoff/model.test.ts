@@ -104,7 +104,13 @@ class World {
     this.#note('successor', event);
     if (event.type === 'end') this.successor.closed = true;
     const probation = { ms: this.probationMs, intervalMs: 20 };
-    const facts = { uptimeMs: () => 1, timeouts: TIMEOUTS, probation, accepted: () => 0 };
+    const facts = {
+      uptimeMs: () => 1,
+      timeouts: TIMEOUTS,
+      probation,
+      accepted: () => 0,
+      stateOptional: false,
+    };
     const step = this.machines.stepSuccessor(this.successorState, event, facts);
     this.successorState = step.state;
     for (const command of step.commands) this.#runSuccessor(command);

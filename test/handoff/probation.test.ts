@@ -148,6 +148,19 @@ test('fail() of an unrelated process gives the service back to the old one', asy
   await assertServesAgain(stage, first);
 });
 
+test('fail() and close() at once all settle when the old process serves', async (t) => {
+  const stage = await Stage.open(t, { probation: LONG });
+  const first = await stage.start();
+  const second = await stage.start();
+  const calls = ['fail', 'fail', 'close'].map((what) => second.call(what, { reason: 'no' }));
+  for (const { status, ...rest } of await Promise.allSettled(calls)) {
+    // One that comes when all is over is told so.
+    if (status === 'rejected') assert.equal((rest as PromiseRejectedResult).reason.code, 'ERR_HANDOFF_STATE');
+  }
+  await first.event('rolledback');
+  assert.equal(await second.exit(), 1);
+});
+
 test('fail() belongs on probation', async (t) => {
   const stage = await Stage.open(t);
   const first = await stage.start();

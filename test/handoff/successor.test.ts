@@ -17,6 +17,7 @@ const FACTS: SuccessorFacts = {
   timeouts: TIMEOUTS,
   probation: { ms: 50, intervalMs: 20 },
   accepted: () => 7,
+  stateOptional: true,
 };
 /** For the next sign of life of a holder that stands by. */
 const PATIENCE = 20 + TIMEOUTS.ping + TIMEOUTS.commit;
@@ -68,7 +69,7 @@ const open: SuccessorCommand[] = [{ do: 'deadline', ms: undefined }, { do: 'acce
 
 test('a successor says HELLO with its versions and age, and waits for the answer with a deadline', () => {
   assert.deepEqual(after().commands, [
-    { do: 'send', type: 'HELLO', payload: { versions: [1, 2], uptimeMs: 42 } },
+    { do: 'send', type: 'HELLO', payload: { versions: [1, 2], uptimeMs: 42, stateOptional: true } },
     { do: 'deadline', ms: TIMEOUTS.hello },
   ]);
 });
@@ -247,10 +248,12 @@ test('a successor that gives up on probation serves until the holder has said th
       ],
     });
     // What was on its way does not change that.
-    const late: SuccessorEvent[] = [ping, probation, final, healthy, giveUp, garbage];
+    const late: SuccessorEvent[] = [ping, probation, final, healthy, garbage];
     for (const event of late) {
       assert.deepEqual(stepSuccessor(failing.state, event, FACTS), { state: failing.state, commands: [] });
     }
+    const again = stepSuccessor(failing.state, giveUp, FACTS);
+    assert.deepEqual(again, { state: failing.state, commands: [{ do: 'deadline', ms: TIMEOUTS.commit }] });
     assertFailed(stepSuccessor(failing.state, nak, FACTS).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
   }
 });
@@ -311,7 +314,7 @@ test('a version that was not on offer is refused', () => {
 });
 
 test('an offer of more listeners than a process may have is refused', () => {
-  const many = Array.from({ length: MAX_LISTENERS + 2 }, (_, i) => ({ ...LISTENERS[0], name: `l${i}` }));
+  const many = Array.from({ length: MAX_LISTENERS + 3 }, (_, i) => ({ ...LISTENERS[0], name: `l${i}` }));
   const step = after(frameEvent('OFFER', { ...OFFER, listeners: many }));
   assertFailed(step.commands, 'ERR_HANDOFF_PROTOCOL', true);
 });

@@ -73,6 +73,11 @@ export class RawHolder {
     await this.hear();
   }
 
+  /** Sends these in the place of the descriptors that were offered. */
+  async giveAll(fds: Record<string, Fd>): Promise<void> {
+    await this.send('FDS', { names: Object.keys(fds) }, Object.values(fds));
+  }
+
   /** Sends `web`, or another descriptor in its place. */
   async give(web: Fd = Fd.dup(this.web)): Promise<void> {
     await this.send('FDS', { names: [CONTROL, 'web'] }, [this.control, web]);

@@ -15,4 +15,7 @@ inline constexpr int kSoPassRights = 83;  // Linux 6.16
 // linux/socket.h
 inline constexpr int kScmPidFd = 4;  // Linux 6.5
 
+// linux/memfd.h
+inline constexpr unsigned kMfdNoExecSeal = 0x0008U;  // Linux 6.3
+
 }  // namespace fdpass

@@ -7,6 +7,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   fdpass::EnvData::Install(env);
   fdpass::ExportFdBinding(env, exports);
+  fdpass::ExportMemfdBinding(env, exports);
   fdpass::ExportSocketBinding(env, exports);
   fdpass::ExportMessageBinding(env, exports);
   fdpass::ExportRawBinding(env, exports);

@@ -7,6 +7,7 @@
 namespace fdpass {
 
 void ExportFdBinding(Napi::Env env, Napi::Object exports);
+void ExportMemfdBinding(Napi::Env env, Napi::Object exports);
 void ExportSocketBinding(Napi::Env env, Napi::Object exports);
 void ExportMessageBinding(Napi::Env env, Napi::Object exports);
 void ExportRawBinding(Napi::Env env, Napi::Object exports);

@@ -3,6 +3,7 @@ import diagnostics from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import type net from 'node:net';
+import tls from 'node:tls';
 
 /** Between GOAWAY and the end of an HTTP/2 session: what the client sent meanwhile is still answered. */
 const GOAWAY_PAUSE_MS = 100;
@@ -16,6 +17,9 @@ export interface DrainCount {
   forced: number;
 }
 
+/** Tells the peer of a connection, in the program's own protocol, that it is to end. */
+export type Farewell = (socket: net.Socket) => void;
+
 /** Watches a server from its first connection on, without changing what it does until it drains. */
 export class Connections {
   static readonly #of = new WeakMap<net.Server, Connections>();
@@ -24,11 +28,15 @@ export class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
   /** The response that a connection answers with last, of those it knows of. */
   readonly #responses = new Map<net.Socket, ServerResponse>();
+  /** What the program knows connections by: of a TLS server that is another object. */
+  readonly #known = new Set<net.Socket>();
+  readonly #farewell: Farewell | undefined;
   #accepted = 0;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
-  constructor(server: net.Server) {
+  constructor(server: net.Server, farewell?: Farewell) {
+    this.#farewell = farewell;
     Connections.#of.set(server, this);
     server.on('connection', (socket: net.Socket) => {
       this.#accepted++;
@@ -39,6 +47,7 @@ export class Connections {
         if (this.#sockets.size === 0) this.#onEmpty?.();
       });
     });
+    if (farewell !== undefined) this.#watchKnown(server);
     // Emitted by http2 servers only.
     server.on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session);
@@ -76,6 +85,7 @@ export class Connections {
     const open = this.#sockets.size;
     for (const response of this.#responses.values()) closeAfter(response);
     for (const session of this.#sessions) endSession(session);
+    for (const socket of this.#known) this.#farewell?.(socket);
     let forced = 0;
     const disarm = setLimit(() => {
       forced = this.#sockets.size;
@@ -90,7 +100,19 @@ export class Connections {
     return { closed: open - forced, forced };
   }
 
+  #watchKnown(server: net.Server): void {
+    const event = server instanceof tls.Server ? 'secureConnection' : 'connection';
+    server.on(event, (socket: net.Socket) => {
+      this.#known.add(socket);
+      socket.once('close', () => this.#known.delete(socket));
+      if (this.#draining) this.#farewell?.(socket); // its TLS handshake was under way
+    });
+  }
+
   #onRequest(socket: net.Socket, response: ServerResponse): void {
+    const before = this.#responses.get(socket);
+    // Pipelined: Node would end the connection behind the first of them. The last one it has to be.
+    if (this.#draining && before !== undefined && !before.headersSent) before.shouldKeepAlive = true;
     this.#responses.set(socket, response);
     response.once('close', () => {
       if (this.#responses.get(socket) === response) this.#responses.delete(socket);

@@ -25,6 +25,12 @@ export interface ListenerOptions {
   ipv6Only?: boolean;
   /** SO_REUSEPORT: other sockets may share the port. */
   reusePort?: boolean;
+  /**
+   * Of a net or tls server: called for every open connection when it is to end, because a successor has taken over or
+   * the service closes. It says goodbye in the program's own protocol; what is still open after `timeouts.drain` is
+   * cut. HTTP has words of its own for that, and needs none.
+   */
+  drain?: (socket: net.Socket) => void;
 }
 
 type Endpoint =
@@ -57,6 +63,9 @@ export interface Place {
 /** Looks a host name up. */
 export async function streamPlace(options: ListenerOptions): Promise<Place & { backlog: number }> {
   const endpoint = await readEndpoint(options);
+  const { drain } = options;
+  if (drain !== undefined && typeof drain !== 'function')
+    throw invalidArgType('options.drain', 'a function', drain);
   return {
     backlog: endpoint.backlog,
     matches: (inherited) => matches(endpoint, inherited),

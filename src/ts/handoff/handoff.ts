@@ -4,7 +4,7 @@ import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
-import { validateObject } from '../base/validate';
+import { validateInteger, validateObject } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
@@ -21,12 +21,13 @@ import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
-import { type Bye, CONTROL_NAME, type Offer } from './payloads';
+import { type Bye, CONTROL_NAME, type Hello, type ManifestEntry, type Offer, STATE_NAME } from './payloads';
 import { checkHealth } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
 import { type Receipt, readReceipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
 import { ServerService } from './service';
+import { type HandedState, readState, type StateBlob, type StateSettings, writeState } from './state';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
 import type { HandoffTimeouts } from './timeouts';
@@ -62,7 +63,8 @@ const RESUME_RETRY_MS = 100;
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
  * until ready(). If not, this process is the first one.
  * @throws ERR_HANDOFF_BUSY (with pid, ageMs, state: another upgrade is in progress), ERR_HANDOFF_UNTRUSTED_PEER,
- * ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
+ * ERR_HANDOFF_REFUSED (we are not on its list), ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_BAD_STATE,
+ * ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
  */
 export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
   return await Handoff.create(options, systemProcess);
@@ -91,6 +93,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly #registry: Registry;
   readonly #restoreStderr: () => void;
   readonly #departure: Departure;
+  readonly #stateSettings: StateSettings;
   #state: HandoffState = 'starting';
   #succession: Succession | undefined;
   /** Why this process will never serve. */
@@ -104,6 +107,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   #upgrade: Fate | undefined;
   #readyCalled = false;
   #receipt: Receipt | undefined;
+  #handedState: HandedState | undefined;
+  /** Makes the state for a successor, or, if that is optional, a warning. */
+  #provider: ((optional: boolean) => StateBlob | undefined) | undefined;
+  #stateBlob: StateBlob | undefined;
   /** Set once this process has given back what it had; resolves when it has drained. */
   #rolledBack: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -126,6 +133,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       const box: { handoff?: Handoff } = {};
       const succession = new Succession(joined.socket, txn, {
         ...settings,
+        stateOptional: settings.state.onError === 'empty',
         accept: () => (box.handoff as Handoff).#open(),
         serve: () => (box.handoff as Handoff).#serve(),
         check: () => checkHealth(settings.health),
@@ -137,6 +145,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       try {
         const offer = await succession.inherit();
         const handoff = new Handoff(settings, offer, restoreStderr);
+        handoff.#handedState = readHandedState(settings, succession);
         box.handoff = handoff;
         handoff.#succession = succession;
         return handoff;
@@ -161,6 +170,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#seam = settings.seam;
     this.#registry = settings.registry;
     this.#restoreStderr = restoreStderr;
+    this.#stateSettings = settings.state;
     this.#departure = new Departure(settings.registry, settings.seam, settings.timeouts);
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
@@ -172,8 +182,24 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     return this.#receipt;
   }
 
-  get state(): HandoffState {
-    return this.#state;
+  /** What the predecessor left with provideState(); undefined if there is nothing. */
+  get state(): HandedState | undefined {
+    return this.#handedState;
+  }
+
+  /**
+   * Leaves a value to whoever succeeds this process. `get` is called once for each, when it has connected; this process
+   * serves on meanwhile, so what changes until the switch is not in it. If it throws, or gives what cannot be cloned,
+   * the upgrade ends with ERR_HANDOFF_BAD_STATE, unless the successor can do without a state.
+   * @param version the program's own, for a successor that has moved on
+   * @param get gives anything that v8.serialize() takes, no longer than `state.maxBytes`
+   */
+  provideState(version: number, get: () => unknown): void {
+    validateInteger('version', version, 0, Number.MAX_SAFE_INTEGER);
+    if (typeof get !== 'function') throw invalidArgType('get', 'a function', get);
+    this.#requireOpen();
+    const { maxBytes } = this.#stateSettings;
+    this.#provider = (optional) => orWarn(optional, () => writeState(version, get, maxBytes));
   }
 
   /**
@@ -190,7 +216,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       throw stateError('this server listens already; give it to listen() instead of calling its own');
     const place = await streamPlace(options);
     this.#requireBoot('listen()');
-    const service = () => new ServerService(server, place.backlog);
+    const { backlog } = place;
+    const farewell = options.drain;
+    const service = (_: Fd, ticketKeys?: string) =>
+      new ServerService(server, { backlog, ticketKeys, farewell });
     this.#registry.claim(name, { place, user: server, service });
     return server;
   }
@@ -342,6 +371,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     const owner = !this.#predecessorServes; // else it is only silent, and will be back
     this.#state = 'closed';
     this.#upgrade?.reject(closedError('Handoff')); // the successor is called off and killed
+    this.#dropState();
     const released = owner ? this.#holding?.close('the process was closed') : this.#holding?.handOver();
     this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
     await released;
@@ -389,10 +419,13 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       generation: this.generation,
       allow: this.#allow,
       notServing: () => this.#notServing(),
-      manifest: (version) => this.#registry.manifest(this.#control as Fd, version),
-      lend: (name) => (name === CONTROL_NAME ? (this.#control as Fd) : this.#registry.lend(name)),
+      manifest: (version, hello) => this.#manifest(version, hello),
+      lend: (name) => this.#lend(name),
       accepted: () => this.#registry.accepted,
-      ready: () => this.#upgrade?.ready(),
+      ready: () => {
+        this.#dropState(); // the successor has it
+        this.#upgrade?.ready();
+      },
       pause: (inherited, transaction) => {
         this.#registry.pause(inherited);
         this.#standby = transaction;
@@ -410,12 +443,31 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
         this.#departure.hurry(behind);
       },
       aborted: (error, rolledBack) => {
+        this.#dropState();
         this.#upgrade?.reject(error);
         if (rolledBack) this.#announce('rolledback', error);
         else if (this.#upgrade === undefined) this.#announce('aborted', error);
       },
       refused: (error) => this.#announce('aborted', error),
     });
+  }
+
+  #manifest(version: number, { stateOptional }: Hello): ManifestEntry[] {
+    this.#dropState();
+    if (version > 1) this.#stateBlob = this.#provider?.(stateOptional);
+    return this.#registry.manifest({ control: this.#control as Fd, state: this.#stateBlob }, version);
+  }
+
+  #lend(name: string): Fd {
+    if (name === CONTROL_NAME) return this.#control as Fd;
+    if (name === STATE_NAME && this.#stateBlob !== undefined) return this.#stateBlob.fd;
+    return this.#registry.lend(name);
+  }
+
+  /** It was for one successor, and is old soon. */
+  #dropState(): void {
+    this.#stateBlob?.fd.close();
+    this.#stateBlob = undefined;
   }
 
   #notServing(): 'booting' | 'probation' | undefined {
@@ -511,6 +563,31 @@ function takeTxn(seam: ProcessSeam): string {
   const given = seam.env[TXN_VARIABLE];
   delete seam.env[TXN_VARIABLE];
   return given !== undefined && /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(TXN_BYTES).toString('hex');
+}
+
+/** Before anything else can go wrong: the predecessor serves on. @throws ERR_HANDOFF_BAD_STATE */
+function readHandedState({ registry, state }: Settings, succession: Succession): HandedState | undefined {
+  const blob = registry.takeState();
+  if (blob === undefined) return undefined;
+  try {
+    return orWarn(state.onError === 'empty', () => readState(blob, state.maxBytes));
+  } catch (error) {
+    succession.giveUp((error as Error).message);
+    throw error;
+  } finally {
+    blob.fd.close();
+  }
+}
+
+/** What is optional and fails is undefined, and told as a process warning. */
+function orWarn<T>(optional: boolean, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!optional) throw error;
+    process.emitWarning(error as Error);
+    return undefined;
+  }
 }
 
 function turnedAway({ address, timeouts }: Settings, cause: unknown): FdpassError {

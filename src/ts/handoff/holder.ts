@@ -26,7 +26,7 @@ export interface HolderFacts {
   pid: number;
   generation: number;
   /** Asked once: a listener that comes later is not part of the transaction. */
-  listeners: (version: number) => ManifestEntry[];
+  listeners: (version: number, hello: Hello) => ManifestEntry[];
   timeouts: HandoffTimeouts;
   /** Who has the lease, if it is not this transaction's. */
   busy: (txn: string) => Busy | undefined;
@@ -85,6 +85,8 @@ export type HolderCommand =
 
 export type HolderFailure =
   | 'ERR_HANDOFF_ABORTED'
+  /** The program cannot provide its state, or a descriptor is gone. */
+  | 'ERR_HANDOFF_BAD_STATE'
   | 'ERR_HANDOFF_TIMEOUT'
   | 'ERR_HANDOFF_PROTOCOL'
   | 'ERR_HANDOFF_VERSION'
@@ -158,11 +160,18 @@ function onHello(txn: string, hello: Hello, facts: HolderFacts): HolderStep {
   if (busy !== undefined)
     return end('ERR_HANDOFF_BUSY', `process ${busy.pid} is first`, send('BUSY', { ...busy }));
   const { pid, generation } = facts;
-  const listeners = facts.listeners(version);
+  const lease: HolderCommand = { do: 'lease', txn, hello };
+  let listeners: ManifestEntry[];
+  try {
+    listeners = facts.listeners(version, hello);
+  } catch (error) {
+    const { state, commands } = nak('ERR_HANDOFF_BAD_STATE', (error as Error).message);
+    return { state, commands: [lease, ...commands] };
+  }
   return {
     state: { name: 'offer', version, listeners },
     commands: [
-      { do: 'lease', txn, hello },
+      lease,
       send('OFFER', { version, pid, generation, listeners }),
       { do: 'deadline', ms: facts.timeouts.fds },
     ],

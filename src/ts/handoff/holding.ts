@@ -4,7 +4,7 @@ import type { Fd } from '../fd/fd';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import type { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { encodeFrame, NO_TXN } from './frame';
-import { type Busy, type ManifestEntry, VERSIONS } from './payloads';
+import { type Busy, type Hello, type ManifestEntry, VERSIONS } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Receipt } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -21,7 +21,7 @@ export interface HoldingHooks {
   allow: readonly number[];
   /** What this process is doing that makes an upgrade impossible; undefined: it serves. */
   notServing(): 'booting' | 'probation' | undefined;
-  manifest(version: number): ManifestEntry[];
+  manifest(version: number, hello: Hello): ManifestEntry[];
   lend(name: string): Fd;
   accepted(): number;
   ready(): void;

@@ -5,6 +5,7 @@ import type { AddressLike, UnixAddress } from '../fd/address';
 import { controlAddress, validateHandoffName } from './control-address';
 import type { Probation } from './payloads';
 import { type ProbationOptions, validateProbation } from './probation';
+import { type StateOptions, type StateSettings, validateState } from './state';
 import { type HandoffTimeouts, validateTimeouts } from './timeouts';
 
 export interface HandoffOptions {
@@ -17,6 +18,8 @@ export interface HandoffOptions {
   timeouts?: Partial<HandoffTimeouts>;
   /** How this process proves itself when it has taken over. Default: 10 seconds, without a health check. */
   probation?: ProbationOptions;
+  /** What provideState() of the predecessor has left. */
+  state?: StateOptions;
 }
 
 export interface HandoffSettings {
@@ -26,6 +29,7 @@ export interface HandoffSettings {
   timeouts: HandoffTimeouts;
   probation: Probation;
   health: ProbationOptions['health'];
+  state: StateSettings;
 }
 
 /** @throws TypeError, RangeError, ERR_HANDOFF_UNSAFE_DIRECTORY */
@@ -40,6 +44,7 @@ export function readOptions(options: HandoffOptions): HandoffSettings {
     timeouts: validateTimeouts(options.timeouts),
     probation: validateProbation(options.probation),
     health: options.probation?.health,
+    state: validateState(options.state),
     address: controlAddress(options.name, address),
   };
 }

@@ -11,11 +11,28 @@ export const VERSIONS: readonly [min: number, max: number] = [1, 2];
 /** Descriptors in one FDS frame. 16 to 64 moved connections fastest; below 253 in any case. */
 export const MAX_FDS_PER_FRAME = 64;
 
+/** Names that are the protocol's own are in parentheses: listen() does not accept such a one. */
+export function isOurs(name: string): boolean {
+  return name.startsWith('(');
+}
+
 /** Listeners of one process: their manifest must fit into one frame. */
 export const MAX_LISTENERS = 253;
 
 /** The name under which the control socket itself is handed over. Not a name that listen() accepts. */
 export const CONTROL_NAME = '(control)';
+
+/** The name under which the state goes: a sealed memfd. */
+export const STATE_NAME = '(state)';
+
+/** What is said of the state. */
+export interface StateLabel {
+  /** The program's own. */
+  version: number;
+  bytes: number;
+  /** Of the bytes, in hex. */
+  sha256: string;
+}
 
 /** A descriptor as the holder describes it, for the successor to check what it receives. */
 export interface ManifestEntry {
@@ -30,12 +47,18 @@ export interface ManifestEntry {
   listening?: boolean;
   /** In decimal: of a descriptor that has no address to tell it by. */
   inode?: string;
+  /** Of STATE_NAME only. */
+  state?: StateLabel;
+  /** Of a server that speaks TLS, in base64: with them its clients resume their sessions. */
+  ticketKeys?: string;
 }
 
 export interface Hello {
   versions: readonly [number, number];
   /** How long the successor has been running, to tell how long it took to start. */
   uptimeMs: number;
+  /** If there is a state and it cannot be provided, go on without. From version 2 on. */
+  stateOptional: boolean;
 }
 
 export interface Offer {
@@ -84,7 +107,8 @@ export interface Busy {
 type Payload = Record<string, unknown>;
 
 export function readHello(payload: Payload): Hello {
-  return { versions: readVersions(payload), uptimeMs: numberField(payload, 'uptimeMs') };
+  const stateOptional = payload['stateOptional'] === true;
+  return { versions: readVersions(payload), uptimeMs: numberField(payload, 'uptimeMs'), stateOptional };
 }
 
 export function readVersions(payload: Payload): readonly [number, number] {
@@ -97,7 +121,7 @@ export function readVersions(payload: Payload): readonly [number, number] {
 
 export function readOffer(payload: Payload): Offer {
   const { listeners } = payload;
-  if (!Array.isArray(listeners) || listeners.length > MAX_LISTENERS + 1) {
+  if (!Array.isArray(listeners) || listeners.length > MAX_LISTENERS + 2) {
     throw protocolError('listeners is not a list of acceptable length');
   }
   return {
@@ -183,6 +207,18 @@ function readManifestEntry(value: unknown): ManifestEntry {
     kind: entry['kind'] === undefined ? 'socket' : (textField(entry, 'kind') as FdInfo['kind']),
     listening: entry['listening'] !== false,
     ...(entry['inode'] === undefined ? {} : { inode: textField(entry, 'inode') }),
+    ...(entry['ticketKeys'] === undefined ? {} : { ticketKeys: textField(entry, 'ticketKeys') }),
+    ...(entry['state'] === undefined ? {} : { state: readStateLabel(entry['state']) }),
+  };
+}
+
+function readStateLabel(value: unknown): StateLabel {
+  if (typeof value !== 'object' || value === null) throw protocolError('state is not an object');
+  const label = value as Payload;
+  return {
+    version: numberField(label, 'version'),
+    bytes: numberField(label, 'bytes'),
+    sha256: textField(label, 'sha256'),
   };
 }
 

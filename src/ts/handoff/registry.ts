@@ -9,8 +9,16 @@ import type { DrainCount } from './connections';
 import { KeptService } from './datagram-service';
 import type { Place } from './endpoint';
 import { protocolError } from './frame';
-import { CONTROL_NAME, MAX_LISTENERS, type ManifestEntry } from './payloads';
+import {
+  CONTROL_NAME,
+  isOurs,
+  MAX_LISTENERS,
+  type ManifestEntry,
+  STATE_NAME,
+  type StateLabel,
+} from './payloads';
 import type { Service, SetLimit } from './service';
+import type { StateBlob } from './state';
 
 /** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
 const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
@@ -24,12 +32,18 @@ interface Listener {
   service: Service;
 }
 
+/** What is handed over besides what the program has named. */
+export interface Ours {
+  control: Fd;
+  state: StateBlob | undefined;
+}
+
 export interface Claim<S extends Service> {
   place: Place;
   /** The program's own object, which may serve one name only. */
   user?: object;
-  /** Makes the service. The descriptor is lent. */
-  service: (fd: Fd) => S;
+  /** Makes the service. The descriptor is lent; the keys are the predecessor's, if it had a TLS server there. */
+  service: (fd: Fd, ticketKeys: string | undefined) => S;
 }
 
 export interface ListenerStatus {
@@ -43,6 +57,8 @@ export class Registry {
   readonly #listeners = new Map<string, Listener>();
   /** Received and not claimed by a listen() yet. */
   readonly #inherited = new Map<string, Fd>();
+  #stateLabel: StateLabel | undefined;
+  readonly #ticketKeys = new Map<string, string>();
   /** Those that the program has taken: they are its own. */
   readonly #taken = new Set<string>();
 
@@ -57,6 +73,16 @@ export class Registry {
       throw protocolError(`the descriptor of ${entry.name} is not the ${what} on ${entry.address}`);
     }
     this.#inherited.set(entry.name, fd);
+    if (entry.name === STATE_NAME) this.#stateLabel = entry.state;
+    if (entry.ticketKeys !== undefined) this.#ticketKeys.set(entry.name, entry.ticketKeys);
+  }
+
+  /** The inherited state, if there is one, which the caller owns from here. */
+  takeState(): StateBlob | undefined {
+    const fd = this.#inherited.get(STATE_NAME);
+    if (fd === undefined || this.#stateLabel === undefined) return undefined;
+    this.#inherited.delete(STATE_NAME);
+    return { fd, label: this.#stateLabel };
   }
 
   /** The inherited control listener, which the caller owns from here. */
@@ -78,7 +104,7 @@ export class Registry {
     const { fd, name: file } = use ? { fd: inherited, name: undefined } : place.bind();
     let made: S;
     try {
-      made = service(fd);
+      made = service(fd, use ? this.#ticketKeys.get(name) : undefined);
     } catch (error) {
       if (!use) {
         file?.unlink();
@@ -106,7 +132,7 @@ export class Registry {
 
   /** The inherited descriptor of that name, which the caller owns from here. */
   take(name: string): Fd | undefined {
-    const fd = name === CONTROL_NAME ? undefined : this.#inherited.get(name);
+    const fd = isOurs(name) ? undefined : this.#inherited.get(name);
     if (fd === undefined) return undefined;
     this.#inherited.delete(name);
     this.#taken.add(name);
@@ -175,11 +201,17 @@ export class Registry {
     this.#inherited.clear();
   }
 
-  /** What a successor is told; `control` is its listener. Version 1 knows listening streams only. */
-  manifest(control: Fd, version: number): ManifestEntry[] {
-    const entries = [...this.#listeners].map(([name, { fd }]) => manifestEntry(name, fd.describe()));
-    const known = entries.filter(({ type, listening }) => version > 1 || (type === 'stream' && listening));
-    return [manifestEntry(CONTROL_NAME, describeFd(control.fd)), ...known];
+  /** What a successor is told. Version 1 knows listening streams only. */
+  manifest({ control, state }: Ours, version: number): ManifestEntry[] {
+    const entries = [...this.#listeners].map(([name, { fd, service }]) => {
+      const ticketKeys = service.ticketKeys?.();
+      return { ...manifestEntry(name, fd.describe()), ...(ticketKeys === undefined ? {} : { ticketKeys }) };
+    });
+    const first = manifestEntry(CONTROL_NAME, describeFd(control.fd));
+    if (version === 1)
+      return [first, ...entries.filter(({ type, listening }) => type === 'stream' && listening)];
+    if (state === undefined) return [first, ...entries];
+    return [first, ...entries, { ...manifestEntry(STATE_NAME, state.fd.describe()), state: state.label }];
   }
 
   /** The descriptor of a name, lent. */

@@ -1,7 +1,8 @@
 // Service: how this process works with one of the descriptors it holds. The descriptor stays the registry's.
 import type net from 'node:net';
+import tls from 'node:tls';
 import type { Fd } from '../fd/fd';
-import { Connections, type DrainCount } from './connections';
+import { Connections, type DrainCount, type Farewell } from './connections';
 import { Gate } from './gate';
 
 /** Arms the time limit of a drain; its result disarms it. */
@@ -23,6 +24,14 @@ export interface Service {
   readonly open: number;
   /** Connections that were accepted so far. */
   readonly accepted: number;
+  /** Base64 of what lets clients of a TLS server resume their sessions at the next process. */
+  ticketKeys?(): string | undefined;
+}
+
+export interface ServerServiceOptions {
+  backlog: number;
+  ticketKeys?: string | undefined;
+  farewell?: Farewell | undefined;
 }
 
 /** A server of net, tls, http, https or http2 on a stream listener. */
@@ -32,11 +41,17 @@ export class ServerService implements Service {
   readonly #gate: Gate;
   readonly #connections: Connections;
 
-  constructor(server: net.Server, backlog: number) {
+  /** @param ticketKeys of the predecessor's server of that name */
+  constructor(server: net.Server, { backlog, ticketKeys, farewell }: ServerServiceOptions) {
     this.user = server;
+    useTicketKeys(server, ticketKeys);
     this.#backlog = backlog;
     this.#gate = new Gate(server);
-    this.#connections = new Connections(server);
+    this.#connections = new Connections(server, farewell);
+  }
+
+  ticketKeys(): string | undefined {
+    return this.user instanceof tls.Server ? this.user.getTicketKeys().toString('base64') : undefined;
   }
 
   start(fd: Fd): Promise<void> {
@@ -66,4 +81,13 @@ export class ServerService implements Service {
   get accepted(): number {
     return this.#connections.accepted;
   }
+}
+
+/** tls.Server.setTicketKeys() takes 48 bytes: name, HMAC key, AES key. */
+const TICKET_KEY_BYTES = 48;
+
+function useTicketKeys(server: net.Server, text: string | undefined): void {
+  if (text === undefined || !(server instanceof tls.Server)) return;
+  const keys = Buffer.from(text, 'base64');
+  if (keys.length === TICKET_KEY_BYTES) server.setTicketKeys(keys);
 }

@@ -23,6 +23,7 @@ export interface SuccessionHooks {
   timeouts: HandoffTimeouts;
   registry: Registry;
   probation: Probation;
+  stateOptional: boolean;
   /** Starts accepting on every listener. */
   accept(): Promise<void>;
   /** The predecessor has stopped accepting and stands by. */
@@ -46,7 +47,7 @@ export class Succession {
   #failure: FdpassError | undefined;
   readonly #deadline: Deadline;
   /** Who waits for the predecessor to take the service back. */
-  #givingBack: { resolve(): void; reject(error: Error): void } | undefined;
+  readonly #givingBack: { resolve(): void; reject(error: Error): void }[] = [];
   /** Who waits for the next milestone: the inheritance, then the takeover. */
   #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
@@ -86,7 +87,7 @@ export class Succession {
    */
   giveBack(reason: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#givingBack = { resolve, reject };
+      this.#givingBack.push({ resolve, reject });
       this.#dispatch({ type: 'giveUp', reason });
     });
   }
@@ -136,9 +137,9 @@ export class Succession {
   }
 
   #dispatch(event: SuccessorEvent): void {
-    const { seam, timeouts, probation, registry } = this.#hooks;
+    const { seam, timeouts, probation, stateOptional, registry } = this.#hooks;
     const accepted = (): number => registry.accepted;
-    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, accepted };
+    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, accepted };
     const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
     for (const command of step.commands) this.#run(command);
@@ -182,10 +183,10 @@ export class Succession {
       case 'own':
         this.#hooks.own(command.receipt);
         this.#waiting?.resolve();
-        this.#givingBack?.reject(alone());
+        for (const { reject } of this.#givingBack.splice(0)) reject(alone());
         break;
       case 'unheard':
-        this.#givingBack?.reject(unheard());
+        for (const { reject } of this.#givingBack.splice(0)) reject(unheard());
         break;
       case 'gone':
         this.#hooks.gone(command.bye);
@@ -197,7 +198,7 @@ export class Succession {
             : new HandoffBusyError(command.busy);
         this.#hooks.fail(this.#failure);
         this.#waiting?.reject(this.#failure);
-        this.#givingBack?.resolve();
+        for (const { resolve } of this.#givingBack.splice(0)) resolve();
         break;
       }
       case 'close':

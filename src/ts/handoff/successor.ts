@@ -24,6 +24,7 @@ export interface SuccessorFacts {
   timeouts: HandoffTimeouts;
   /** What this process asks for. */
   probation: Probation;
+  stateOptional: boolean;
   /** Connections that it has accepted. */
   accepted: () => number;
 }
@@ -115,7 +116,8 @@ export function stepSuccessor(
   if (state.name === 'ended') return stay(state);
   switch (event.type) {
     case 'start': {
-      const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs() };
+      const { stateOptional } = facts;
+      const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs(), stateOptional };
       return { state, commands: [send('HELLO', hello), { do: 'deadline', ms: facts.timeouts.hello }] };
     }
     case 'ready':
@@ -297,7 +299,9 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
       commands: [send('NAK', { reason }), { do: 'deadline', ms: facts.timeouts.commit }],
     };
   }
-  if (state.name === 'failing' || state.name === 'primary') return stay(state);
+  // NAK is said already; whoever asks again waits no longer than the first one.
+  if (state.name === 'failing') return { state, commands: [{ do: 'deadline', ms: facts.timeouts.commit }] };
+  if (state.name === 'primary') return stay(state);
   return nak('ERR_HANDOFF_ABORTED', reason);
 }
 

@@ -13,7 +13,7 @@ import {
   type HolderState,
   stepHolder,
 } from './holder';
-import { type Busy, type Bye, CONTROL_NAME, type ManifestEntry } from './payloads';
+import { type Busy, type Bye, type Hello, isOurs, type ManifestEntry } from './payloads';
 import type { ProcessSeam } from './process';
 import { type Receipt, ReceiptDraft } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -23,7 +23,7 @@ export interface TransactionHooks {
   timeouts: HandoffTimeouts;
   generation: number;
   successorPid: number;
-  listeners(version: number): ManifestEntry[];
+  listeners(version: number, hello: Hello): ManifestEntry[];
   lend(name: string): Fd;
   /** Connections that this process has accepted. */
   accepted(): number;
@@ -63,7 +63,7 @@ export class Transaction {
       generation,
       timeouts,
       busy,
-      listeners: (version) => this.#offer(version),
+      listeners: (version, hello) => this.#offer(version, hello),
       receipt: () => this.#receipt(undefined),
     };
     this.#channel = new ControlChannel(socket, undefined, {
@@ -111,9 +111,9 @@ export class Transaction {
     return bye;
   }
 
-  #offer(version: number): ManifestEntry[] {
-    const entries = this.#hooks.listeners(version);
-    this.#offered = entries.map(({ name }) => name).filter((name) => name !== CONTROL_NAME);
+  #offer(version: number, hello: Hello): ManifestEntry[] {
+    const entries = this.#hooks.listeners(version, hello);
+    this.#offered = entries.map(({ name }) => name).filter((name) => !isOurs(name));
     return entries;
   }
 

@@ -52,6 +52,10 @@ export interface Binding {
   lockFile(path: string): number;
   describe(fd: number): RawDescription;
 
+  createMemfd(name: string): number;
+  seal(fd: number): void;
+  isSealed(fd: number): boolean;
+
   openSocket(type: number): number;
   openPair(type: number): [number, number];
   bind(fd: number, sunPath: Uint8Array): void;
