@@ -221,6 +221,20 @@ test('requests that were pipelined before and during the drain are all answered'
   assert.equal(await first.exit(), 0);
 });
 
+test('requests that come together during the drain are all answered by a handler that answers at once', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const sockets = await Promise.all([1, 2, 3].map(() => connect(first)));
+  for (const socket of sockets) await ask(socket); // the server's own from here
+  await stage.start();
+  await first.event('superseded');
+  for (const socket of sockets) {
+    const bodies = await pipeline(socket, Array(5).fill('/'));
+    assert.deepEqual(await bodies(), Array(5).fill(`${first.pid}`));
+  }
+  assert.equal(await first.exit(), 0);
+});
+
 test('a net server says goodbye to each connection in its own words', async (t) => {
   const handoff = await createHandoff({ name: 'drain', address: `@fdpass-farewell-${process.pid}` });
   const server = net.createServer((socket) => socket.write('hello\n'));

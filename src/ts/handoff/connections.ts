@@ -1,6 +1,6 @@
 // Connections of one server: which are open, which answer a request, and how they end without harm.
 import diagnostics from 'node:diagnostics_channel';
-import type { ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import type net from 'node:net';
 import tls from 'node:tls';
@@ -31,12 +31,14 @@ export class Connections {
   /** What the program knows connections by: of a TLS server that is another object. */
   readonly #known = new Set<net.Socket>();
   readonly #farewell: Farewell | undefined;
+  readonly #server: net.Server;
   #accepted = 0;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(server: net.Server, farewell?: Farewell) {
     this.#farewell = farewell;
+    this.#server = server;
     Connections.#of.set(server, this);
     server.on('connection', (socket: net.Socket) => {
       this.#accepted++;
@@ -83,6 +85,7 @@ export class Connections {
   async drain(setLimit: (cut: () => void) => () => void): Promise<DrainCount> {
     this.#draining = true;
     const open = this.#sockets.size;
+    if (open > 0) handleRequestsLater(this.#server);
     for (const response of this.#responses.values()) closeAfter(response);
     for (const session of this.#sessions) endSession(session);
     for (const socket of this.#known) this.#farewell?.(socket);
@@ -128,6 +131,23 @@ diagnostics.subscribe('http.server.request.start', Connections.onRequest);
 // sent the connection stays, and the next request on it gets the header.
 function closeAfter(response: ServerResponse): void {
   if (!response.headersSent) response.shouldKeepAlive = false;
+}
+
+// A handler that answers at once would say `Connection: close` before Node has parsed the request behind it, which
+// then stays unanswered. A turn later all that came together is known, and the last answer says it.
+function handleRequestsLater(server: net.Server): void {
+  const emit = server.emit;
+  server.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+    const response = args[1];
+    if (event !== 'request' || !(response instanceof ServerResponse)) {
+      return Reflect.apply(emit, server, [event, ...args]);
+    }
+    setImmediate(() => {
+      // Its client may have left: as if the request had not come.
+      if (!response.destroyed) Reflect.apply(emit, server, [event, ...args]);
+    });
+    return true;
+  };
 }
 
 // close() right away would refuse the streams that the client has opened and we have not seen.
