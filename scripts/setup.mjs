@@ -2,7 +2,7 @@
 import { isMain } from './lib/main-module.mjs';
 import { isOlder } from './lib/modified.mjs';
 import { fromRoot } from './lib/root.mjs';
-import { run } from './lib/run.mjs';
+import { run, runToEnd, say } from './lib/run.mjs';
 import { compileTools, lintTools, requireTools } from './lib/system-tools.mjs';
 
 export async function setup({ lint = false } = {}) {
@@ -11,6 +11,28 @@ export async function setup({ lint = false } = {}) {
   if (isOlder(fromRoot('node_modules/.package-lock.json'), [fromRoot('package-lock.json')])) {
     await run('npm ci', 'npm', ['ci', '--no-audit', '--no-fund']);
   }
+  await installFrameworks();
+}
+
+// What only test/frameworks needs. Without a lock file: it would be twice as long as the one of the package. Where this
+// fails the tests of that folder do, and name what they miss.
+async function installFrameworks() {
+  const folder = fromRoot('test/frameworks');
+  if (!isOlder(`${folder}/node_modules/.package-lock.json`, [`${folder}/package.json`])) return;
+  say('npm install in test/frameworks');
+  const args = [
+    'install',
+    '--no-package-lock',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
+  const { code, reason } = await runToEnd('npm', args, {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (code !== 0) say(`express, fastify, koa or ws could not be installed (${reason})`);
 }
 
 if (isMain(import.meta.url)) await setup({ lint: true });

@@ -28,7 +28,7 @@ export interface ListenerOptions {
   /**
    * Of a net or tls server: called for every open connection when it is to end, because a successor has taken over or
    * the service closes. It says goodbye in the program's own protocol; what is still open after `timeouts.drain` is
-   * cut. HTTP has words of its own for that, and needs none.
+   * cut. HTTP has words of its own for that, and needs none. For WebSockets: drainWebSockets() of 'fdpass/ws'.
    */
   drain?: (socket: net.Socket) => void;
 }
