@@ -44,8 +44,8 @@ const SUCCESSOR = `
 /** Starts a successor and gives it the listener; our copy is the caller's to close. */
 async function successor(t: Row, listener: RawSocket): Promise<{ child: Child; has: string }> {
   const [ours, theirs] = rawPair(t, 'seqpacket');
+  ours.send('take over', { fds: [listener] }); // first: the child's end does not wait either
   const child = python(t, SUCCESSOR, { fds: [theirs.fd] });
-  ours.send('take over', { fds: [listener] });
   return { child, has: await child.line() };
 }
 
@@ -172,6 +172,7 @@ row('HO-10', 'RawSocket', async (t) => {
   client.send('first second');
   assert.equal(textOf(server, 6), 'first ');
   const [ours, theirs] = rawPair(t, 'seqpacket');
+  ours.send('first ', { fds: [server] }); // what has been read is passed along
   const child = python(
     t,
     `
@@ -184,7 +185,6 @@ row('HO-10', 'RawSocket', async (t) => {
     `,
     { fds: [theirs.fd] },
   );
-  ours.send('first ', { fds: [server] }); // what has been read is passed along
   server.close();
   assert.equal(await child.line(), 'first second');
   assert.equal(textOf(client), 'from the new owner');

@@ -167,8 +167,8 @@ for (const kind of [...linkKinds, unconnected]) {
   test(`${kind.title}: descriptors of a message that was taken back are closed`, async (t) => {
     const link = await kind.open(t, { maxFds: 1 });
     const { reader, writer } = openPipe(t);
-    fill(link);
     const before = await settledFdCount();
+    fill(link);
     assert.equal((await failureOf(link.send('w', { fds: [writer], timeout: 1 }))).code, 'ERR_FDPASS_TIMEOUT');
     assert.equal(await settledFdCount(), before);
     writer.close();

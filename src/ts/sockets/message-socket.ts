@@ -10,6 +10,7 @@ import { Fd } from '../fd/fd';
 import { requireFd } from '../fd/kind';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
+import { POLL } from './constants';
 import { type Batch, Inbox } from './inbox';
 import {
   discard,
@@ -104,6 +105,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       },
       highWaterMark: this.#limits.highWaterMark,
       onDrain: () => process.nextTick(() => this.#emitDrain()),
+      hasOwnRoom: () => isConnected(self.#fd.fd) || binding.poll(self.#fd.fd, POLL.OUT) !== 0,
       wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
     });
     this.#watchListeners();
@@ -353,7 +355,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   #onReady(events: number): void {
-    if ((events & WRITABLE) !== 0) this.#outbox.flushConnected();
+    if ((events & WRITABLE) !== 0) this.#outbox.onWritable();
     if ((events & READABLE) !== 0 && this.#state === 'open') this.#receiveBatch();
   }
 
@@ -449,6 +451,15 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       this.#state = 'closed';
       this.emit('close');
     });
+  }
+}
+
+function isConnected(fd: number): boolean {
+  try {
+    binding.remoteUnixAddress(fd);
+    return true;
+  } catch {
+    return false;
   }
 }
 

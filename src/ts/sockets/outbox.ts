@@ -5,16 +5,9 @@ import { MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../base/limits';
 import type { UnixAddress } from '../fd/address';
 import { binding } from '../native/binding';
 import { KeptAttachment, type Lent, NOTHING } from './attachment';
+import { Room } from './room';
 
 const EAGAIN = -constants.errno.EAGAIN;
-
-// An unconnected socket is always writable for poll(2), however full the destination is: waiting for
-// POLLOUT would spin. So it is asked again after a while, soon at first.
-const FIRST_RETRY_MS = 1;
-const LAST_RETRY_MS = 20;
-
-/** Destinations of which a pause is remembered. */
-const MAX_PAUSES = 256;
 
 export interface Outgoing {
   data: Uint8Array;
@@ -37,15 +30,18 @@ interface Lane {
   entries: Entry[];
   /** A trySend() was refused, and onDrain() is to follow. */
   refused: boolean;
-  retryMs: number;
-  timer?: NodeJS.Timeout;
+  /** Waits for the socket itself: for its connected peer, or because its own buffer is full. */
+  waitsForSocket: boolean;
+  room: Room | undefined;
 }
 
 /** What the outbox asks of its socket. */
 export interface OutboxSocket {
   readonly fd: number;
   readonly highWaterMark: number;
-  /** Asks for a call of flushConnected() as soon as the socket has room for the connected peer. */
+  /** False if its own buffer is full; true also where that cannot be told from a full connected peer. */
+  hasOwnRoom(): boolean;
+  /** Asks for a call of onWritable() as soon as the socket can send to its connected peer, if it has one. */
   wantWritable(want: boolean): void;
   readonly ref: boolean;
   onDrain(): void;
@@ -59,8 +55,8 @@ export class Outbox {
   /** The high-water mark was reached, and onDrain() is to follow when nothing waits. */
   #full = false;
   #needDrain = false;
-  /** How long the destinations that refused trySend() lately are let alone: a sender that tries again finds it grown. */
-  readonly #pauses = new Map<string, number>();
+  /** A destination that was said to have room, and has taken nothing since. */
+  #doubted: string | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(socket: OutboxSocket) {
@@ -83,7 +79,7 @@ export class Outbox {
   trySend(message: Outgoing): boolean {
     const lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(laneKey(message.to));
     if ((lane?.entries.length ?? 0) > 0 || !attempt(this.#socket.fd, message)) return false;
-    if (this.#pauses.size > 0) this.#pauses.delete(laneKey(message.to));
+    this.#doubted = undefined;
     return true;
   }
 
@@ -126,10 +122,13 @@ export class Outbox {
     else this.#onEmpty = callback;
   }
 
-  /** There is room on the connected socket. */
-  flushConnected(): void {
-    const lane = this.#lanes.get(laneKey(undefined));
-    if (lane !== undefined) this.#flush(lane);
+  /** The socket can send to its connected peer, or has room of its own. */
+  onWritable(): void {
+    for (const lane of [...this.#lanes.values()].filter(({ waitsForSocket }) => waitsForSocket)) {
+      lane.waitsForSocket = false;
+      this.#flush(lane);
+    }
+    this.#updateWatching();
   }
 
   /** The socket closes: everyone who waits is told. */
@@ -147,37 +146,41 @@ export class Outbox {
   }
 
   updateRef(): void {
-    for (const { timer } of this.#lanes.values()) this.#socket.ref ? timer?.ref() : timer?.unref();
+    for (const { room } of this.#lanes.values()) room?.setRef(this.#socket.ref);
   }
 
   #lane(to: UnixAddress | undefined): Lane {
     const key = laneKey(to);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { to, entries: [], refused: false, retryMs: this.#pauses.get(key) ?? FIRST_RETRY_MS };
+      lane = { to, entries: [], refused: false, waitsForSocket: false, room: undefined };
       this.#lanes.set(key, lane);
     }
     return lane;
   }
 
   #await(lane: Lane): void {
-    if (lane.to === undefined) {
-      this.#socket.wantWritable(true);
+    if (lane.to === undefined || !this.#socket.hasOwnRoom()) {
+      lane.waitsForSocket = true;
+      this.#updateWatching();
       return;
     }
-    if (lane.timer !== undefined) return;
-    lane.timer = setTimeout(() => {
-      delete lane.timer;
-      lane.retryMs = Math.min(lane.retryMs * 2, LAST_RETRY_MS);
-      if (lane.refused) this.#rememberPause(lane);
-      this.#flush(lane);
-    }, lane.retryMs);
-    if (!this.#socket.ref) lane.timer.unref();
+    lane.room ??= this.#openRoom(lane, lane.to);
+    lane.room.await();
   }
 
-  #rememberPause({ to, retryMs }: Lane): void {
-    if (this.#pauses.size >= MAX_PAUSES) this.#pauses.clear();
-    this.#pauses.set(laneKey(to), retryMs);
+  #openRoom(lane: Lane, to: UnixAddress): Room {
+    const key = laneKey(to);
+    const room = new Room(to, this.#doubted === key, () => {
+      this.#doubted = key;
+      this.#flush(lane);
+    });
+    room.setRef(this.#socket.ref);
+    return room;
+  }
+
+  #updateWatching(): void {
+    this.#socket.wantWritable([...this.#lanes.values()].some(({ waitsForSocket }) => waitsForSocket));
   }
 
   #flush(lane: Lane): void {
@@ -187,8 +190,8 @@ export class Outbox {
         if (entry.data.length !== entry.size) throw detachedError();
         const message = { data: entry.data, to: lane.to, lent: entry.attachment.lend() };
         if (!attempt(this.#socket.fd, message)) break;
-        lane.retryMs = FIRST_RETRY_MS;
-        this.#pauses.delete(laneKey(lane.to));
+        lane.room?.confirm();
+        this.#doubted = undefined;
       } catch (failure) {
         error = failure as Error;
       }
@@ -214,9 +217,9 @@ export class Outbox {
   // Not one that took a new message while its last one was settled.
   #removeLane(lane: Lane): void {
     if (lane.entries.length > 0 || this.#lanes.get(laneKey(lane.to)) !== lane) return;
-    clearTimeout(lane.timer);
+    lane.room?.close();
     this.#lanes.delete(laneKey(lane.to));
-    if (lane.to === undefined) this.#socket.wantWritable(false);
+    if (lane.waitsForSocket) this.#updateWatching();
     // A destination that stays full does not keep it from those that tried another.
     if ((!lane.refused && !this.#full) || (this.#full && this.#messages > 0)) return;
     this.#full = this.#needDrain = false;
