@@ -28,6 +28,9 @@ import { READABLE, Readiness, WRITABLE } from './readiness';
 const EAGAIN = -constants.errno.EAGAIN;
 const ENOTCONN = -constants.errno.ENOTCONN;
 
+/** While it is quiet, a batch is asked for only so often. */
+const QUIET_READS = 8;
+
 /** Enough for all packets that a send buffer of the default size holds: 278 small ones. */
 const LAST_BATCHES = 16;
 
@@ -70,6 +73,11 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   #delivering = false;
   /** Seqpacket before connect(): poll(2) calls it ready and recvmsg(2) has nothing but ENOTCONN. */
   #unconnected = false;
+  /** Loops of the async iterator. */
+  #iterators = 0;
+  /** The last batch brought more than one message. */
+  #busy = false;
+  #quietReads = QUIET_READS - 1; // the first read finds what has queued up
   #ended = false;
   #endDelivered = false;
   #ref = true;
@@ -224,18 +232,22 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     });
   }
 
-  /** Ends when the socket closes or the stream ends. Leaving the loop leaves the socket open. */
+  /**
+   * Ends when the socket closes or the stream ends. Leaving the loop leaves the socket open. It reads ahead, by one
+   * batch: who hands the descriptor to another process takes receive().
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
-    while (!this.closed) {
-      let message: Message | End;
-      try {
-        message = await this.receive();
-      } catch (error) {
-        if (hasCode(error, 'ERR_FDPASS_CLOSED')) return;
-        throw error;
+    this.#iterators++;
+    try {
+      while (!this.closed) {
+        const message = this.#ready.shift() ?? (await this.receive());
+        if (!isMessage(message)) return;
+        yield message;
       }
-      if (!isMessage(message)) return;
-      yield message;
+    } catch (error) {
+      if (!hasCode(error, 'ERR_FDPASS_CLOSED')) throw error;
+    } finally {
+      this.#iterators--;
     }
   }
 
@@ -360,7 +372,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   #receiveBatch(): void {
-    const wanted = this.listenerCount('message') > 0 ? MAX_BATCH : Math.min(MAX_BATCH, this.#waiters.length);
+    const wanted = this.#batchSize();
     const batch = this.#inbox.receive(this.#fd.fd, this.#limits, wanted, this.#endOfStream);
     if (batch === EAGAIN) return;
     if (batch === ENOTCONN && this.#waiters.length === 0) {
@@ -372,9 +384,20 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       this.#failure = systemError(batch, 'recvmsg');
       this.#receiveRest();
     } else {
+      if (wanted > 1) this.#busy = batch.messages.length > 1;
       this.#keep(batch);
     }
     this.#updateReading();
+  }
+
+  // One at a time while it is quiet: to prepare for a batch takes longer than to receive one message. Every eighth
+  // time we look whether more have come.
+  #batchSize(): number {
+    const reads = this.#iterators > 0 || this.listenerCount('message') > 0;
+    if (!reads) return Math.min(MAX_BATCH, this.#waiters.length);
+    if (this.#busy) return MAX_BATCH;
+    this.#quietReads = (this.#quietReads + 1) % QUIET_READS;
+    return this.#quietReads === 0 ? MAX_BATCH : 1;
   }
 
   // The kernel tells a pending error before what was queued ahead of it (__skb_try_recv_datagram() in
