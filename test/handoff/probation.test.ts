@@ -181,7 +181,7 @@ test('a health check that says no gives the service back', async (t) => {
 });
 
 test('a new process that hangs on probation is given up, and killed by the one that started it', async (t) => {
-  const stage = await Stage.open(t, { probation: LONG, timeouts: { ping: 200 } });
+  const stage = await Stage.open(t, { probation: LONG, timeouts: { ping: 700 } });
   const first = await stage.start();
   const { second, failure } = await onProbation(stage, first);
   await second.kill('SIGSTOP');
@@ -192,7 +192,7 @@ test('a new process that hangs on probation is given up, and killed by the one t
 });
 
 test('an unrelated new process that hung on probation steps down when it wakes up', async (t) => {
-  const stage = await Stage.open(t, { probation: LONG, timeouts: { ping: 200 } });
+  const stage = await Stage.open(t, { probation: LONG, timeouts: { ping: 700 } });
   const first = await stage.start();
   const second = await stage.start();
   await second.kill('SIGSTOP');
