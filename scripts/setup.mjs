@@ -17,9 +17,9 @@ export async function setup({ lint = false } = {}) {
 // What only test/frameworks needs. Without a lock file: it would be twice as long as the one of the package. Where this
 // fails the tests of that folder do, and name what they miss.
 async function installFrameworks() {
-  const folder = fromRoot('test/frameworks');
+  const folder = fromRoot('test/frameworks/packages');
   if (!isOlder(`${folder}/node_modules/.package-lock.json`, [`${folder}/package.json`])) return;
-  say('npm install in test/frameworks');
+  say('npm install in test/frameworks/packages');
   const args = [
     'install',
     '--no-package-lock',

@@ -7,7 +7,7 @@ import type net from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { ListenerOptions } from 'fdpass';
 import { drainWebSockets } from 'fdpass/ws';
-import { type Express, type Fastify, framework, type Koa, type Ws } from './packages';
+import { type Express, type Fastify, framework, type Koa, type Ws } from './framework';
 
 /** PEM files. */
 export interface TlsFiles {

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Client } from '../helpers/clients';
-import { framework, type WebSocket, type Ws } from './packages';
+import { framework, type WebSocket, type Ws } from './framework';
 
 /** Long enough to come in several packets. */
 const TEXT = 'x'.repeat(16 * 1024);

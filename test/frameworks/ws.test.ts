@@ -8,7 +8,7 @@ import { Load } from '../helpers/clients';
 import { portOf, Stage, web, within } from '../helpers/stage';
 import { CLOSE_OVER_MS } from './applications';
 import { webSocketClient } from './clients';
-import { framework, type WebSocket, type Ws } from './packages';
+import { framework, type WebSocket, type Ws } from './framework';
 
 /** Seen from test/fixtures. */
 const SERVER = '../frameworks/server';

@@ -1,4 +1,4 @@
-// The packages of this folder, which scripts/setup.mjs installs here; they come without types, so what is used has them here.
+// The packages that scripts/setup.mjs installs in ./packages. They come without types, so what is used has them here.
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { createRequire } from 'node:module';
 import type net from 'node:net';
@@ -6,14 +6,14 @@ import path from 'node:path';
 
 const root = path.dirname(require.resolve('fdpass/package.json'));
 // Compiled tests are elsewhere, below out.
-const requireHere = createRequire(path.join(root, 'test', 'frameworks', 'package.json'));
+const requireHere = createRequire(path.join(root, 'test/frameworks/packages/package.json'));
 
 /** A package that could not be installed fails the test that needs it, by its name. */
 export function framework<T>(name: 'express' | 'fastify' | 'koa' | 'ws'): T {
   try {
     return requireHere(name) as T;
   } catch (cause) {
-    throw new Error(`${name} is not installed in test/frameworks; npm test does that`, { cause });
+    throw new Error(`${name} is not installed in test/frameworks/packages; npm test does that`, { cause });
   }
 }
 
