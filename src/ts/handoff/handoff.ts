@@ -435,6 +435,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       resume: () => {
         this.#standby = undefined;
         this.#state = 'serving';
+        this.#holding?.vouch();
         this.#resume();
       },
       superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
@@ -507,6 +508,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#receipt = readReceipt(receipt);
     if (this.#receipt !== undefined) this.#receipt.accepted.successor = this.#registry.accepted;
     this.#registry.own();
+    this.#holding?.vouch();
     this.#restoreStderr();
     this.#announce('confirmed');
   }

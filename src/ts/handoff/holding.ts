@@ -1,9 +1,11 @@
 // Holding: the holder's control socket. One transaction at a time has the lease; others are told who.
 import type { FdpassError } from '../base/errors';
 import type { Fd } from '../fd/fd';
+import { binding } from '../native/binding';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import type { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { encodeFrame, NO_TXN } from './frame';
+import { CONTROL_BACKLOG } from './join';
 import { type Busy, type Hello, type ManifestEntry, VERSIONS } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Receipt } from './receipt';
@@ -91,6 +93,14 @@ export class Holding {
       if (this.#lease === lease) this.#lease = undefined;
       return paused ? 'rolled back' : 'called off';
     };
+  }
+
+  /**
+   * Whoever connects is told by SO_PEERCRED who called listen(2) last: that must be who serves, not somebody who has
+   * handed the socket over long ago.
+   */
+  vouch(): void {
+    if (this.#server.listening) binding.listen(this.#server.fd, CONTROL_BACKLOG);
   }
 
   /** Aborts what is going on and gives the address up. */

@@ -12,7 +12,7 @@ import { requireTrusted } from './trust';
 const RETRY_MS = 20;
 
 /** Connections to the control socket that may wait. Upgrades are rare and one at a time. */
-const CONTROL_BACKLOG = 16;
+export const CONTROL_BACKLOG = 16;
 
 /** What control connections receive at the holder's: frames, and never a descriptor. */
 export const CONTROL_OPTIONS = { maxFds: 0, maxBytes: MAX_FRAME_BYTES };

@@ -1,6 +1,7 @@
 // Succession: drives the successor's machine over the connection to the holder.
 import { FdpassError } from '../base/errors';
 import type { Fd } from '../fd/fd';
+import { passRights } from '../sockets/passing';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
@@ -40,6 +41,7 @@ export interface SuccessionHooks {
 
 export class Succession {
   readonly #hooks: SuccessionHooks;
+  readonly #socket: UnixSeqpacket;
   readonly #channel: ControlChannel;
   #state: SuccessorState = SUCCESSOR_START;
   #offer: Offer | undefined;
@@ -54,6 +56,8 @@ export class Succession {
   /** Takes the socket over. */
   constructor(socket: UnixSeqpacket, txn: string, hooks: SuccessionHooks) {
     this.#hooks = hooks;
+    this.#socket = socket;
+    this.#admitDescriptors();
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
     this.#channel = new ControlChannel(socket, txn, {
       onFrame: (frame, fds) => this.#onFrame(frame, fds),
@@ -136,12 +140,19 @@ export class Succession {
     this.#received += names.length;
   }
 
+  // At any other time the kernel tells whoever sends some EPERM; before Linux 6.16 the channel refuses them.
+  #admitDescriptors(): void {
+    const { fd } = this.#socket;
+    if (fd !== -1) passRights(fd, this.#state.name === 'fds');
+  }
+
   #dispatch(event: SuccessorEvent): void {
     const { seam, timeouts, probation, stateOptional, registry } = this.#hooks;
     const accepted = (): number => registry.accepted;
     const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, accepted };
     const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
+    this.#admitDescriptors(); // before WANT asks for them
     for (const command of step.commands) this.#run(command);
   }
 
