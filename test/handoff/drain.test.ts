@@ -235,6 +235,23 @@ test('requests that come together during the drain are all answered by a handler
   assert.equal(await first.exit(), 0);
 });
 
+test('a request behind an answer that says Connection: close is not handled', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const socket = await connect(first);
+  await ask(socket);
+  await stage.start();
+  await first.event('superseded');
+  const bodies = await pipeline(socket, ['/slow-body']);
+  await within('the header', () => once(socket, 'data'));
+  socket.write('GET /slow HTTP/1.1\r\nHost: test\r\n\r\n');
+  await first.call('status'); // by the time it reads the next command it has read the request, too
+  await first.call('release');
+  await bodies();
+  assert.equal(await first.exit(), 0);
+  assert.equal(first.reports.filter(({ event }) => event === 'slow').length, 1);
+});
+
 test('a net server says goodbye to each connection in its own words', async (t) => {
   const handoff = await createHandoff({ name: 'drain', address: `@fdpass-farewell-${process.pid}` });
   const server = net.createServer((socket) => socket.write('hello\n'));

@@ -28,6 +28,10 @@ export class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
   /** The response that a connection answers with last, of those it knows of. */
   readonly #responses = new Map<net.Socket, ServerResponse>();
+  /** Connections that have said `Connection: close` and everything before it. */
+  readonly #over = new WeakSet<net.Socket>();
+  /** Requests that came behind an answer that said so. */
+  readonly #tooLate = new WeakSet<ServerResponse>();
   /** What the program knows connections by: of a TLS server that is another object. */
   readonly #known = new Set<net.Socket>();
   readonly #farewell: Farewell | undefined;
@@ -85,7 +89,7 @@ export class Connections {
   async drain(setLimit: (cut: () => void) => () => void): Promise<DrainCount> {
     this.#draining = true;
     const open = this.#sockets.size;
-    if (open > 0) handleRequestsLater(this.#server);
+    if (open > 0) handleRequestsLater(this.#server, (response) => this.#tooLate.has(response));
     for (const response of this.#responses.values()) closeAfter(response);
     for (const session of this.#sessions) endSession(session);
     for (const socket of this.#known) this.#farewell?.(socket);
@@ -114,10 +118,16 @@ export class Connections {
 
   #onRequest(socket: net.Socket, response: ServerResponse): void {
     const before = this.#responses.get(socket);
+    const saidClose = before?.headersSent && !before.shouldKeepAlive;
+    if (this.#draining && (saidClose || this.#over.has(socket))) {
+      this.#tooLate.add(response);
+      return;
+    }
     // Pipelined: Node would end the connection behind the first of them. The last one it has to be.
     if (this.#draining && before !== undefined && !before.headersSent) before.shouldKeepAlive = true;
     this.#responses.set(socket, response);
     response.once('close', () => {
+      if (!response.shouldKeepAlive) this.#over.add(socket);
       if (this.#responses.get(socket) === response) this.#responses.delete(socket);
     });
     if (this.#draining) closeAfter(response);
@@ -134,8 +144,9 @@ function closeAfter(response: ServerResponse): void {
 }
 
 // A handler that answers at once would say `Connection: close` before Node has parsed the request behind it, which
-// then stays unanswered. A turn later all that came together is known, and the last answer says it.
-function handleRequestsLater(server: net.Server): void {
+// then stays unanswered. A turn later all that came together is known, and the last answer says it. What comes behind
+// that is not handled, so that its client may send it again. RFC 9112, 9.6
+function handleRequestsLater(server: net.Server, tooLate: (response: ServerResponse) => boolean): void {
   const emit = server.emit;
   server.emit = (event: string | symbol, ...args: unknown[]): boolean => {
     const response = args[1];
@@ -144,7 +155,7 @@ function handleRequestsLater(server: net.Server): void {
     }
     setImmediate(() => {
       // Its client may have left: as if the request had not come.
-      if (!response.destroyed) Reflect.apply(emit, server, [event, ...args]);
+      if (!response.destroyed && !tooLate(response)) Reflect.apply(emit, server, [event, ...args]);
     });
     return true;
   };
