@@ -8,7 +8,7 @@ const root = path.dirname(require.resolve('fdpass/package.json'));
 /** Lowest first. A file may import from its own folder and from those before it. */
 const LAYERS = ['native', 'base', 'fd', 'names', 'sockets', 'handoff', 'integrations', 'cli'];
 /** Of src/ts/handoff: no I/O, no clock, no process. */
-const PURE = ['frame', 'payloads', 'holder', 'successor'];
+const PURE = ['frame', 'payloads', 'command', 'holder', 'successor'];
 
 function sources(folder: string, extension: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })

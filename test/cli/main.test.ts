@@ -9,7 +9,7 @@ test('--help and -h print the commands to stdout', async (t) => {
   for (const option of ['--help', '-h']) {
     const { code, stdout, stderr } = await runCli(t, option);
     assert.deepEqual([code, stderr], [0, '']);
-    assert.match(stdout, /^ {2}ls {2}\S/m);
+    assert.match(stdout, /^ {2}ls {7}\S/m);
     assert.match(stdout, /Exit code: 0 /);
   }
 });
@@ -27,8 +27,8 @@ test('--version prints the version of the package', async (t) => {
 
 test('a command or an option that is none is exit code 2, with the way on', async (t) => {
   for (const [args, text] of [
-    [['lss'], /^fdpass: there is no command 'lss'; the commands are: ls.*\nTry: fdpass --help\n$/],
-    [['--lss'], /^fdpass: there is no option '--lss'; the commands are: ls.*\nTry: fdpass --help\n$/],
+    [['lss'], /^fdpass: there is no command 'lss'; the commands are: .*, ls\nTry: fdpass --help\n$/],
+    [['--lss'], /^fdpass: there is no option '--lss'; the commands are: .*, ls\nTry: fdpass --help\n$/],
     [['ls', '--jsn'], /^fdpass ls: Unknown option '--jsn'.*\nTry: fdpass ls --help\n$/],
     [['ls', 'a', 'b'], /^fdpass ls: one TEXT is looked for, not 2; .*\nTry: fdpass ls --help\n$/],
     [['ls', '--', '--help', 'b'], /^fdpass ls: one TEXT/],
@@ -40,14 +40,18 @@ test('a command or an option that is none is exit code 2, with the way on', asyn
 });
 
 test('a command explains itself', async (t) => {
-  for (const args of [
-    ['ls', '--help'],
-    ['ls', 'text', '-h'],
-  ]) {
+  for (const [args, usage] of [
+    [['ls', '--help'], 'fdpass ls [TEXT] [--json]'],
+    [['ls', 'text', '-h'], 'fdpass ls [TEXT] [--json]'],
+    [['restart', '--help'], 'fdpass restart NAME [--json] [--timeout MS] [--address AT]'],
+    [['status', '--help'], 'fdpass status NAME [--json] [--timeout MS] [--address AT]'],
+    [['abort', '--help'], 'fdpass abort NAME [--json] [--timeout MS] [--address AT]'],
+    [['ps', '--help'], 'fdpass ps [--json]'],
+  ] as const) {
     const { code, stdout, stderr } = await runCli(t, ...args);
     assert.deepEqual([code, stderr], [0, '']);
-    assert.match(stdout, /^ {2}fdpass ls \[TEXT\] \[--json\]$/m);
-    assert.match(stdout, /\nExit code: 0/);
+    assert.ok(stdout.includes(`\n\n  ${usage}\n\n`), stdout);
+    assert.match(stdout, /\nExit code/);
   }
 });
 

@@ -30,6 +30,9 @@ const TYPES: FrameType[] = [
   'PROBATION',
   'FINAL',
   'HURRY',
+  'COMMAND',
+  'PROGRESS',
+  'RESULT',
 ];
 const HEADER_BYTES = 32;
 const TXN = '00112233445566778899aabbccddeeff';

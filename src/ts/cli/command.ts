@@ -6,6 +6,8 @@ export interface Command {
   readonly summary: string;
   /** What `fdpass NAME --help` prints; ends with a newline. */
   readonly help: string;
+  /** The exit code for a wrong command line, where 2 means something else. */
+  readonly usageExit?: number;
   /**
    * Prints its result to stdout and remarks to stderr.
    * @param args those after the name
@@ -17,5 +19,5 @@ export interface Command {
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** The command line is wrong: exit code 2, and the message says what would be right. */
+/** The command line is wrong: exit code 2 or `usageExit`, and the message says what would be right. */
 export class UsageError extends Error {}

@@ -2,11 +2,15 @@
 // The command line: finds the command, and turns how it ended into an exit code.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { abort } from './abort';
 import { type Command, EXIT, UsageError } from './command';
 import { ls } from './ls';
+import { ps } from './ps';
+import { restart } from './restart';
+import { status } from './status';
 
 /** In the order of the help. A command is one file of this folder and one line here. */
-const COMMANDS: readonly Command[] = [ls];
+const COMMANDS: readonly Command[] = [restart, status, abort, ps, ls];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -21,7 +25,7 @@ ${lines.join('\n')}
   fdpass COMMAND --help   what a command does and takes
   fdpass --version
 
-Exit code: 0 done; 1 failed, stderr says why; 2 the command line is wrong.
+Exit code: 0 done; 1 failed, stderr says why; 2 the command line is wrong. Of restart: see there.
 `;
 }
 
@@ -48,7 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     return await command.run(rest);
   } catch (error) {
-    if (error instanceof UsageError) return wrong(error.message, `fdpass ${name}`);
+    if (error instanceof UsageError) return wrong(error.message, `fdpass ${name}`, command.usageExit);
     throw error;
   }
 }
@@ -65,9 +69,9 @@ function unknown(name: string): string {
   return `there is no ${kind} '${name}'; the commands are: ${COMMANDS.map((one) => one.name).join(', ')}`;
 }
 
-function wrong(message: string, who: string): number {
+function wrong(message: string, who: string, code: number = EXIT.usage): number {
   process.stderr.write(`${who}: ${message}\nTry: ${who} --help\n`);
-  return EXIT.usage;
+  return code;
 }
 
 function version(): string {

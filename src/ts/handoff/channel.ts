@@ -21,22 +21,24 @@ export class ControlChannel {
   #sent = 0;
   #received = 0;
   #open = true;
+  #handlers: ChannelHandlers;
 
   /** @param txn the transaction; undefined: that of the first frame that comes. Takes the socket over. */
   constructor(socket: UnixSeqpacket, txn: string | undefined, handlers: ChannelHandlers) {
     this.#socket = socket;
     this.#txn = txn;
+    this.#handlers = handlers;
     const onEnd = (): void => {
       if (!this.#open) return;
       this.close();
-      handlers.onEnd();
+      this.#handlers.onEnd();
     };
     socket.on('message', (message: Message) => {
       if (!this.#open) {
         for (const fd of message.fds) fd.close();
         return;
       }
-      this.#onMessage(message, handlers);
+      this.#onMessage(message);
     });
     socket.on('end', onEnd);
     // The peer has closed, perhaps with something of ours unread. What it said before, a NAK perhaps, decides what
@@ -45,11 +47,14 @@ export class ControlChannel {
       if (!hasCode(error, 'ECONNRESET', 'EPIPE')) onEnd();
     };
     socket.on('error', this.#fail);
-    this.#onGarbage = (reason) => handlers.onGarbage(reason);
   }
 
   readonly #fail: (error: Error) => void;
-  readonly #onGarbage: (reason: string) => void;
+
+  /** From here somebody else judges what comes. */
+  redirect(handlers: ChannelHandlers): void {
+    this.#handlers = handlers;
+  }
 
   /** Queues if the peer is slow; the order is kept. A dead peer is reported by onEnd(). */
   send(type: FrameType, payload: Record<string, unknown>, fds: readonly FdLike[] = []): void {
@@ -59,7 +64,7 @@ export class ControlChannel {
       frame = encodeFrame({ type, txn: this.#txn, sequence: this.#sent, payload });
     } catch (error) {
       // Too many listeners for one OFFER. A turn later: we are in the middle of a step of the machine.
-      setImmediate(() => this.#open && this.#onGarbage((error as Error).message));
+      setImmediate(() => this.#open && this.#handlers.onGarbage((error as Error).message));
       return;
     }
     this.#sent++;
@@ -81,16 +86,16 @@ export class ControlChannel {
     void this.#socket.close();
   }
 
-  #onMessage(message: Message, handlers: ChannelHandlers): void {
+  #onMessage(message: Message): void {
     let frame: Frame;
     try {
       frame = this.#check(message);
     } catch (error) {
       for (const fd of message.fds) fd.close();
-      handlers.onGarbage((error as FdpassError).message);
+      this.#handlers.onGarbage((error as FdpassError).message);
       return;
     }
-    handlers.onFrame(frame, message.fds);
+    this.#handlers.onFrame(frame, message.fds);
   }
 
   #check(message: Message): Frame {

@@ -1,5 +1,5 @@
 // Where the control socket of a name lives, and whether that place can be trusted.
-import { lstatSync, mkdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FdpassError, hasCode, outOfRange } from '../base/errors';
@@ -19,23 +19,39 @@ export function validateHandoffName(name: unknown): string {
 export function controlAddress(name: string, address: AddressLike | undefined): UnixAddress {
   if (address !== undefined) return UnixAddress.from(address);
   const directory = runtimeDirectory();
+  makeDirectory(directory);
   requirePrivateDirectory(directory);
   return UnixAddress.path(path.join(directory, `${name}.sock`));
 }
 
-function runtimeDirectory(): string {
+/**
+ * The same for whoever only asks: nothing is made.
+ * @throws ERR_HANDOFF_UNSAFE_DIRECTORY
+ */
+export function existingControlAddress(name: string): UnixAddress {
+  const directory = runtimeDirectory();
+  if (existsSync(directory)) requirePrivateDirectory(directory);
+  return UnixAddress.path(path.join(directory, `${name}.sock`));
+}
+
+/** Where the control sockets of this user are, without an address of their own. */
+export function runtimeDirectory(): string {
   const uid = (process.geteuid as () => number)();
   const runtime = process.env['XDG_RUNTIME_DIR'];
   if (runtime !== undefined && path.isAbsolute(runtime)) return path.join(runtime, 'fdpass');
   return uid === 0 ? '/run/fdpass' : path.join(tmpdir(), `fdpass-${uid}`);
 }
 
-function requirePrivateDirectory(directory: string): void {
+function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
   }
+}
+
+/** @throws ERR_HANDOFF_UNSAFE_DIRECTORY */
+export function requirePrivateDirectory(directory: string): void {
   const status = lstatSync(directory); // not stat: a symbolic link leads where its maker likes
   const owned = status.uid === process.geteuid?.();
   if (status.isDirectory() && owned && (status.mode & 0o077) === 0) return;

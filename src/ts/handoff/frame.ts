@@ -34,6 +34,10 @@ const NUMBERS = {
   PROBATION: 16,
   FINAL: 17,
   HURRY: 18,
+  // Of a command, which is no transaction.
+  COMMAND: 19,
+  PROGRESS: 20,
+  RESULT: 21,
 } as const;
 
 export type FrameType = keyof typeof NUMBERS;

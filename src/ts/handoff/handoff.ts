@@ -13,6 +13,7 @@ import type { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { HandoffBusyError } from './busy';
+import type { ServiceStatus } from './command';
 import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
 import { Departure } from './departure';
@@ -106,6 +107,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   #inherited: readonly string[] | undefined;
   #upgrade: Fate | undefined;
   #readyCalled = false;
+  #predecessorLeft = false;
   #receipt: Receipt | undefined;
   #handedState: HandedState | undefined;
   /** Makes the state for a successor, or, if that is optional, a warning. */
@@ -418,6 +420,11 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       timeouts: this.#timeouts,
       generation: this.generation,
       allow: this.#allow,
+      commands: {
+        restart: () => this.upgrade(),
+        status: () => this.#serviceStatus(),
+        giveBack: (reason) => (this.#predecessorServes ? this.#succession?.giveBack(reason) : undefined),
+      },
       notServing: () => this.#notServing(),
       manifest: (version, hello) => this.#manifest(version, hello),
       lend: (name) => this.#lend(name),
@@ -471,6 +478,26 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#stateBlob = undefined;
   }
 
+  #serviceStatus(): ServiceStatus {
+    const status = this.status();
+    const connections = status.listeners.reduce((sum, listener) => sum + listener.connections, 0);
+    const busy = this.#state === 'serving' || this.#state === 'standby' ? this.#holding?.busy() : undefined;
+    const before = this.#predecessorLeft ? undefined : this.predecessor;
+    return {
+      ...status,
+      ageMs: this.#seam.uptimeMs(),
+      rssBytes: this.#seam.rssBytes(),
+      connections,
+      ...(before === undefined ? {} : { predecessor: { ...before, state: this.#predecessorState } }),
+      ...(busy === undefined ? {} : { successor: busy }),
+    };
+  }
+
+  get #predecessorState(): 'serving' | 'standby' | 'draining' {
+    if (this.#state === 'starting') return 'serving';
+    return this.#state === 'probation' ? 'standby' : 'draining';
+  }
+
   #notServing(): 'booting' | 'probation' | undefined {
     if (this.#state === 'probation') return 'probation';
     return this.#state === 'serving' ? undefined : 'booting';
@@ -514,6 +541,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   }
 
   #predecessorGone(bye: Bye | undefined): void {
+    this.#predecessorLeft = true;
     if (this.#receipt === undefined) return;
     this.#receipt.drain = bye ?? 'died';
     this.#announce('settled', this.#receipt);

@@ -1,9 +1,11 @@
 // Holding: the holder's control socket. One transaction at a time has the lease; others are told who.
-import type { FdpassError } from '../base/errors';
+import { FdpassError } from '../base/errors';
 import type { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import type { UnixSeqpacketServer } from '../sockets/seqpacket-server';
+import type { Result } from './command';
+import { CommandDesk, type CommandHooks } from './command-desk';
 import { encodeFrame, NO_TXN } from './frame';
 import { CONTROL_BACKLOG } from './join';
 import { type Busy, type Hello, type ManifestEntry, VERSIONS } from './payloads';
@@ -21,6 +23,7 @@ export interface HoldingHooks {
   timeouts: HandoffTimeouts;
   generation: number;
   allow: readonly number[];
+  commands: CommandHooks;
   /** What this process is doing that makes an upgrade impossible; undefined: it serves. */
   notServing(): 'booting' | 'probation' | undefined;
   manifest(version: number, hello: Hello): ManifestEntry[];
@@ -52,6 +55,7 @@ export class Holding {
   readonly #hooks: HoldingHooks;
   readonly #server: UnixSeqpacketServer;
   readonly #strangers = new Set<Transaction>();
+  readonly #desk: CommandDesk;
   readonly #started: number;
   /** Successors that were started and given up: what a wrapper left running must not take over later. */
   readonly #calledOff = new Set<string>();
@@ -60,6 +64,12 @@ export class Holding {
   /** Takes the server over. */
   constructor(server: UnixSeqpacketServer, hooks: HoldingHooks) {
     this.#hooks = hooks;
+    this.#desk = new CommandDesk({
+      ...hooks.commands,
+      seam: hooks.seam,
+      busy: () => this.busy(),
+      callOff: (reason) => this.#abort(reason),
+    });
     this.#server = server.unref();
     this.#started = hooks.seam.now();
     server.on('connection', (socket: UnixSeqpacket) => this.#onConnection(socket));
@@ -85,14 +95,7 @@ export class Holding {
   reserve(txn: string, pid: number): (reason: string) => CalledOff {
     const lease: Lease = { txn, pid, since: this.#hooks.seam.now(), transaction: undefined };
     this.#lease = lease;
-    return (reason) => {
-      if (lease.transaction?.committed) return 'too late';
-      this.#calledOff.add(txn);
-      const paused = lease.transaction?.paused === true;
-      lease.transaction?.abort(reason);
-      if (this.#lease === lease) this.#lease = undefined;
-      return paused ? 'rolled back' : 'called off';
-    };
+    return (reason) => this.#callOff(lease, reason);
   }
 
   /**
@@ -114,6 +117,29 @@ export class Holding {
   handOver(): void {
     for (const stranger of this.#strangers) stranger.drop();
     void this.#server.close({ unlink: false });
+  }
+
+  #callOff(lease: Lease, reason: string): CalledOff {
+    if (lease.transaction?.committed) return 'too late';
+    this.#calledOff.add(lease.txn);
+    const paused = lease.transaction?.paused === true;
+    lease.transaction?.abort(reason);
+    if (this.#lease === lease) this.#lease = undefined;
+    return paused ? 'rolled back' : 'called off';
+  }
+
+  /** Somebody else wants the upgrade to end. */
+  #abort(reason: string): Result | undefined {
+    const lease = this.#lease;
+    if (lease === undefined) return undefined;
+    const { pid, transaction } = lease;
+    const state = transaction?.state ?? 'starting';
+    const became = this.#callOff(lease, reason);
+    if (became === 'too late')
+      return { outcome: 'nothing', reason: `it is too late: process ${pid} has taken over` };
+    // A transaction has told it already.
+    if (transaction === undefined) this.#hooks.aborted(new FdpassError('ERR_HANDOFF_ABORTED', reason), false);
+    return { outcome: 'aborted', pid, state, rolledBack: became === 'rolled back' };
   }
 
   #onConnection(socket: UnixSeqpacket): void {
@@ -146,6 +172,14 @@ export class Holding {
         // The reserved lease, if there is one: upgrade() holds on to it.
         this.#lease ??= { txn, pid, since: this.#hooks.seam.now(), transaction };
         Object.assign(this.#lease, { pid, transaction });
+      },
+      command: (request, channel) => {
+        this.#strangers.delete(transaction);
+        void this.#desk.answer(request, channel, pid);
+      },
+      entered: () => {
+        const ours = this.#lease?.transaction === transaction;
+        if (ours && transaction.state !== 'ended') this.#desk.progress();
       },
       failed: (error, rolledBack) => {
         this.#strangers.delete(transaction);

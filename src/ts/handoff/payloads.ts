@@ -223,7 +223,7 @@ function readStateLabel(value: unknown): StateLabel {
 }
 
 /** A figure that nothing depends on. */
-function countField(payload: Payload, name: string): number | undefined {
+export function countField(payload: Payload, name: string): number | undefined {
   const value = payload[name];
   return typeof value === 'number' && value >= 0 ? value : undefined;
 }
@@ -234,13 +234,13 @@ function namesField(payload: Payload, name: string): string[] {
   throw protocolError(`${name} is not a list of strings`);
 }
 
-function numberField(payload: Payload, name: string): number {
+export function numberField(payload: Payload, name: string): number {
   const value = payload[name];
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   throw protocolError(`${name} is not a number`);
 }
 
-function textField(payload: Payload, name: string): string {
+export function textField(payload: Payload, name: string): string {
   const value = payload[name];
   if (typeof value === 'string') return value;
   throw protocolError(`${name} is not a string`);

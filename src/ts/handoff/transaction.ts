@@ -5,6 +5,7 @@ import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { ControlChannel } from './channel';
 import type { DrainCount } from './connections';
 import { Deadline } from './deadline';
+import type { Frame } from './frame';
 import {
   HOLDER_START,
   type HolderCommand,
@@ -25,6 +26,10 @@ export interface TransactionHooks {
   successorPid: number;
   listeners(version: number, hello: Hello): ManifestEntry[];
   lend(name: string): Fd;
+  /** The connection is for a command, and no transaction: whoever answers owns the channel from here. */
+  command(request: Frame['payload'], channel: ControlChannel): void;
+  /** It is in another state. */
+  entered(): void;
   /** Connections that this process has accepted. */
   accepted(): number;
   busy(txn: string): Busy | undefined;
@@ -67,7 +72,7 @@ export class Transaction {
       receipt: () => this.#receipt(undefined),
     };
     this.#channel = new ControlChannel(socket, undefined, {
-      onFrame: (frame) => this.#dispatch({ type: 'frame', frame }),
+      onFrame: (frame) => this.#onFrame(frame),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
       onEnd: () => this.#dispatch({ type: 'end' }),
     });
@@ -117,11 +122,23 @@ export class Transaction {
     return entries;
   }
 
+  #onFrame(frame: Frame): void {
+    if (frame.type !== 'COMMAND' || this.#state.name !== 'hello') {
+      this.#dispatch({ type: 'frame', frame });
+      return;
+    }
+    this.#deadline.set(undefined);
+    this.#state = { name: 'ended' };
+    this.#hooks.command(frame.payload, this.#channel);
+  }
+
   #dispatch(event: HolderEvent): void {
+    const before = this.#state.name;
     const step = stepHolder(this.#state, event, this.#facts);
     this.#state = step.state;
     this.#draft.enter(step.state.name);
     for (const command of step.commands) this.#run(command);
+    if (step.state.name !== before) this.#hooks.entered();
   }
 
   #run(command: HolderCommand): void {

@@ -27,12 +27,15 @@ export class UpgradeError extends FdpassError {
   readonly stderr: string;
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** The message without the stderr. */
+  readonly reason: string;
   #name = 'UpgradeError';
 
   constructor(code: `ERR_${string}`, message: string, stderr: string, exit: Exit, cause: unknown) {
     const tail = stderr.trim() === '' ? '' : `\n--- the end of its stderr ---\n${stderr.trimEnd()}`;
     super(code, `${message}${tail}`, cause === undefined ? {} : { cause });
     if (cause instanceof Error && cause.name === 'AbortError') this.#name = cause.name;
+    this.reason = message;
     this.stderr = stderr;
     this.exitCode = exit.code;
     this.signal = exit.signal;

@@ -1,0 +1,24 @@
+// What a command to a service says when there is no answer that it could show.
+import type { Result } from '../handoff/command';
+import { EXIT } from './command';
+
+/** One object on one line for scripts. */
+export function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Nobody has answered, or it is not known what became of it. @returns the exit code */
+export function noAnswer(command: string, error: unknown, json: boolean): number {
+  const { code = 'ERR_HANDOFF_ABORTED', message } = error as NodeJS.ErrnoException;
+  if (json) printJson({ outcome: 'unknown', code, reason: message });
+  process.stderr.write(`fdpass ${command}: ${message}\n`);
+  return EXIT.failed;
+}
+
+/** The process has answered with something else. @returns the exit code */
+export function otherAnswer(command: string, result: Result, json: boolean): number {
+  if (json) printJson(result);
+  const reason = 'reason' in result ? result.reason : `the process answers with '${result.outcome}'`;
+  process.stderr.write(`fdpass ${command}: ${reason}\n`);
+  return EXIT.failed;
+}

@@ -1,0 +1,81 @@
+// fdpass status: one service, its processes and its listeners.
+import { ask } from '../handoff/ask';
+import type { ServiceStatus } from '../handoff/command';
+import { type Command, EXIT } from './command';
+import { noAnswer, otherAnswer, printJson } from './failure';
+import { formatTable } from './table';
+import { parseTarget, TARGET_HELP } from './target';
+import { formatBytes, formatMs } from './units';
+
+export const status: Command = {
+  name: 'status',
+  summary: 'show a service: its processes, listeners and connections',
+  help: `Show a service: its generations, and the listeners of the one that answers.
+
+  fdpass status NAME [--json] [--timeout MS] [--address AT]
+
+${TARGET_HELP}
+  --json         for scripts: { outcome: "status", status: { name, pid, generation, state, ageMs, rssBytes, connections,
+                 listeners: [{ name, address, inherited, connections }], predecessor?, successor? } }
+  --timeout MS   stop waiting after so many milliseconds
+  --help         this text
+
+  fdpass status shop
+
+States: "starting"; "probation" (serves, its predecessor stands by); "serving"; "standby" (its successor is on
+probation). During a probation both processes answer, now this one and now that. "predecessor" ({ pid, generation,
+state: "serving", "standby" or "draining" }) is there until it has ended; "successor" ({ pid, ageMs, state }) while
+an upgrade is under way. Of a neighbour only that much is known; older generations that drain are not told.
+
+Exit code: 0; 1 nobody answers, stderr says why and what to do ("outcome" is then "refused" or "unknown");
+2 the command line is wrong.
+`,
+  async run(args) {
+    const { name, address, json, timeoutMs } = parseTarget(args);
+    try {
+      const result = await ask({ address, command: 'status', name, timeoutMs });
+      if (result.outcome !== 'status') return otherAnswer('status', result, json);
+      if (json) printJson(result);
+      else process.stdout.write(statusText(result.status));
+      return EXIT.ok;
+    } catch (error) {
+      return noAnswer('status', error, json);
+    }
+  },
+};
+
+function statusText(service: ServiceStatus): string {
+  const { listeners } = service;
+  const rows = listeners.map(({ name, address, inherited, connections }) => [
+    name,
+    address,
+    inherited ? 'inherited' : 'bound',
+    String(connections),
+  ]);
+  const table = formatTable(['LISTENER', 'ADDRESS', 'FROM', 'CONNECTIONS'], rows);
+  return `${service.name}\n\n${processTable(service)}\n${listeners.length > 0 ? table : 'no listeners\n'}`;
+}
+
+/** The newest first. */
+function processTable({ predecessor, successor, ...self }: ServiceStatus): string {
+  const { generation, pid, state, ageMs, connections, rssBytes } = self;
+  const rows: (string | undefined)[][] = [
+    [String(generation), String(pid), state, formatMs(ageMs), String(connections), formatBytes(rssBytes)],
+  ];
+  if (successor !== undefined) {
+    const next = String(generation + 1);
+    rows.unshift([
+      next,
+      String(successor.pid),
+      successor.state,
+      formatMs(successor.ageMs),
+      undefined,
+      undefined,
+    ]);
+  }
+  if (predecessor !== undefined) {
+    const before = [String(predecessor.generation), String(predecessor.pid), predecessor.state];
+    rows.push([...before, undefined, undefined, undefined]);
+  }
+  return formatTable(['GENERATION', 'PID', 'STATE', 'AGE', 'CONNECTIONS', 'MEMORY'], rows);
+}

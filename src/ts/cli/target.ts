@@ -1,0 +1,63 @@
+// Which service a command is for: NAME, or --address; and what all commands to a service take.
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { MAX_TIMEOUT_MS } from '../base/limits';
+import { UnixAddress } from '../fd/address';
+import { existingControlAddress, validateHandoffName } from '../handoff/control-address';
+import { UsageError } from './command';
+
+export interface Target {
+  /** Undefined: whoever is at the address. */
+  name: string | undefined;
+  address: UnixAddress;
+  json: boolean;
+  timeoutMs: number | undefined;
+}
+
+const OPTIONS = {
+  address: { type: 'string' },
+  json: { type: 'boolean' },
+  timeout: { type: 'string' },
+} as const satisfies ParseArgsConfig['options'];
+
+/** For the help of each. */
+export const TARGET_HELP = `  NAME           the service, as createHandoff({ name }) has it; needed unless there is an --address
+  --address AT   where its control socket is, if createHandoff() was given an address: a path or '@name'`;
+
+/** @throws UsageError, ERR_HANDOFF_UNSAFE_DIRECTORY */
+export function parseTarget(args: readonly string[]): Target {
+  const { values, positionals } = parseOrTeach(args);
+  const { address, json = false, timeout } = values;
+  const [name, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`one NAME is meant, not ${positionals.length}`);
+  if (name === undefined && address === undefined)
+    throw new UsageError('NAME is missing: the name that the service gives to createHandoff()');
+  orTeach(() => name === undefined || validateHandoffName(name));
+  return {
+    name,
+    address:
+      address === undefined
+        ? existingControlAddress(name as string)
+        : orTeach(() => UnixAddress.from(address)),
+    json,
+    timeoutMs: timeout === undefined ? undefined : readTimeout(timeout),
+  };
+}
+
+function parseOrTeach(args: readonly string[]) {
+  return orTeach(() => parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true }));
+}
+
+function readTimeout(text: string): number {
+  const ms = Number(text);
+  if (/^\d+$/.test(text) && ms >= 1 && ms <= MAX_TIMEOUT_MS) return ms;
+  throw new UsageError(`--timeout takes milliseconds from 1 to ${MAX_TIMEOUT_MS}, not '${text}'`);
+}
+
+/** What is wrong with an argument is wrong with the command line. */
+function orTeach<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

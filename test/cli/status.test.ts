@@ -1,0 +1,148 @@
+// fdpass status and ps: what runs, for people and for scripts, and what stands where nothing runs.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import test from 'node:test';
+import { Service } from '../helpers/service';
+
+function holdConnection(t: test.TestContext, address: string): Promise<void> {
+  const agent = new http.Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  return new Promise((resolve, reject) => {
+    const request = http.get(`http://${address}`, { agent }, (response) => {
+      response.resume().once('end', resolve);
+    });
+    request.once('error', reject);
+  });
+}
+
+test('status shows the process, its listeners with addresses, and open connections', async (t) => {
+  const service = new Service(t);
+  const pid = await service.start();
+  const { said } = await service.json('status', 'shop');
+  const [listener] = said.status.listeners;
+  await holdConnection(t, listener.address);
+  const { code, stdout, stderr } = await service.run('status', 'shop');
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(
+    stdout,
+    new RegExp(
+      '^shop\n\nGENERATION +PID +STATE +AGE +CONNECTIONS +MEMORY\n' +
+        `1 +${pid} +serving +[\\d.]+ s +1 +\\d+ MB\n\n` +
+        `LISTENER +ADDRESS +FROM +CONNECTIONS\nweb +${listener.address} +bound +1\n$`,
+    ),
+  );
+});
+
+test('status --json is one object for scripts', async (t) => {
+  const service = new Service(t);
+  const pid = await service.start();
+  const { code, said, stderr } = await service.json('status', 'shop');
+  assert.deepEqual([code, stderr], [0, '']);
+  const { outcome, status, ...rest } = said;
+  assert.deepEqual([outcome, rest], ['status', {}]);
+  const { ageMs, rssBytes, listeners, ...facts } = status;
+  assert.deepEqual(facts, { name: 'shop', pid, generation: 1, state: 'serving', connections: 0 });
+  assert.ok(ageMs > 0 && ageMs < 60_000);
+  assert.ok(rssBytes > 1e6);
+  const [{ address, ...listener }] = listeners;
+  assert.match(address, /^127\.0\.0\.1:\d+$/);
+  assert.deepEqual(listener, { name: 'web', inherited: false, connections: 0 });
+});
+
+test('status shows the successor that warms up, and does not disturb it', async (t) => {
+  const service = new Service(t);
+  const first = await service.start();
+  service.next('slow');
+  const restart = service.startCli('restart', 'shop');
+  const second = await service.says('warm');
+  const { status } = (await service.json('status', 'shop')).said;
+  assert.equal(status.pid, first);
+  assert.deepEqual([status.successor.pid, status.successor.state], [second, 'warm']);
+  const { stdout } = await service.run('status', 'shop');
+  assert.match(stdout, new RegExp(`^2 +${second} +warm +.*\n1 +${first} +serving `, 'm'));
+  process.kill(second, 'SIGUSR2');
+  assert.equal((await restart.ended).code, 0);
+});
+
+test('on probation whoever answers names the other', async (t) => {
+  const service = new Service(t);
+  const first = await service.start();
+  service.next('probation');
+  service.startCli('restart', 'shop');
+  const second = await service.says('ready');
+  for (let i = 0; i < 4; i++) {
+    const { status } = (await service.json('status', 'shop')).said;
+    if (status.pid === first) {
+      assert.equal(status.state, 'standby');
+      assert.deepEqual([status.successor.pid, status.successor.state], [second, 'probation']);
+    } else {
+      assert.deepEqual([status.pid, status.state], [second, 'probation']);
+      assert.deepEqual(status.predecessor, { pid: first, generation: 1, state: 'standby' });
+    }
+  }
+});
+
+test('status shows a predecessor until it has ended', async (t) => {
+  const service = new Service(t);
+  const first = await service.start();
+  const { listeners } = (await service.json('status', 'shop')).said.status;
+  await holdConnection(t, listeners[0].address);
+  assert.equal((await service.run('restart', 'shop')).code, 0);
+  const { status } = (await service.json('status', 'shop')).said;
+  assert.deepEqual(status.predecessor, { pid: first, generation: 1, state: 'draining' });
+  assert.match(
+    (await service.run('status', 'shop')).stdout,
+    new RegExp(`^1 +${first} +draining +- +- +-$`, 'm'),
+  );
+  process.kill(first, 'SIGKILL');
+  await service.says('settled');
+  assert.equal((await service.json('status', 'shop')).said.status.predecessor, undefined);
+});
+
+test('ps lists what runs, and remarks on what does not answer', async (t) => {
+  const service = new Service(t);
+  const pid = await service.start();
+  const left = path.join(service.folder, 'fdpass', 'left.sock');
+  writeFileSync(left, '');
+  const { code, stdout, stderr } = await service.run('ps');
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    new RegExp(
+      `^NAME +GENERATION +PID +STATE +AGE +CONNECTIONS +MEMORY\nshop +1 +${pid} +serving +[\\d.]+ s +0 +\\d+ MB\n$`,
+    ),
+  );
+  assert.equal(stderr, `fdpass ps: left: nobody listens on ${left}; the file is a leftover\n`);
+});
+
+test('ps --json has a status or a reason for each', async (t) => {
+  const service = new Service(t);
+  const pid = await service.start();
+  const left = path.join(service.folder, 'fdpass', 'left.sock');
+  writeFileSync(left, '');
+  const { code, said } = await service.json('ps');
+  assert.equal(code, 0);
+  const [dead, alive, ...others] = said;
+  assert.deepEqual(others, []);
+  const reason = `nobody listens on ${left}; the file is a leftover`;
+  assert.deepEqual(dead, { name: 'left', address: left, code: 'ERR_HANDOFF_NOBODY', reason });
+  assert.deepEqual([alive.name, alive.address, alive.status.pid], ['shop', service.address, pid]);
+});
+
+test('ps where nothing ever ran is no failure', async (t) => {
+  const service = new Service(t);
+  const { code, stdout, stderr } = await service.run('ps');
+  const nothing = `fdpass ps: nothing runs as this user in ${path.join(service.folder, 'fdpass')}\n`;
+  assert.deepEqual([code, stdout, stderr], [0, '', nothing]);
+  assert.deepEqual((await service.json('ps')).said, []);
+});
+
+test('ps does not trust a directory that others may write to', async (t) => {
+  const service = new Service(t);
+  mkdirSync(path.join(service.folder, 'fdpass'), { mode: 0o755 });
+  const { code, stderr } = await service.run('ps');
+  assert.equal(code, 1);
+  assert.match(stderr, /^fdpass: .* must be a directory of uid \d+ with mode 0700/);
+});
