@@ -218,7 +218,9 @@ export class Stage {
   #onConnection(socket: net.Socket): void {
     let actor: Actor | undefined;
     socket.on('error', () => {}); // killed with something of ours unread
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => {}); // it emits the socket's as its own
+    lines.on('line', (line) => {
       const report = JSON.parse(line) as Report;
       if (report.event === 'hello') {
         actor = new Actor(socket, report['pid'] as number);
