@@ -44,6 +44,11 @@ export class Children {
     return startTime !== undefined && startTime === startTimeOf(pid);
   }
 
+  /** How many are alive. */
+  get alive(): number {
+    return [...this.#known.keys()].filter((pid) => this.isAlive(pid)).length;
+  }
+
   signal(pid: number, signal: NodeJS.Signals): void {
     if (!this.isAlive(pid)) return;
     try {

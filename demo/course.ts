@@ -1,7 +1,7 @@
 /** Owns the course of a run, the same for whatever is restarted: warm up, replace N times, cool down, drain, count. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Children } from './children';
-import { LoadProcess, type LoadReport } from './load-process';
+import type { LoadProcess, LoadReport } from './load-process';
 import type { DemoOptions } from './options';
 import type { BreakOutcome, Defect, Restart } from './outcome';
 import type { Say } from './progress';
@@ -31,6 +31,8 @@ export interface Subject {
   restart(index: number): Promise<Restart>;
   /** Lets a successor break. Absent where there is no such thing as going back. */
   breakSuccessor?(defect: Defect): Promise<BreakOutcome>;
+  /** Ends what this process cannot end by a signal. */
+  end?(): Promise<void>;
 }
 
 export interface RunResult {
@@ -47,8 +49,10 @@ export interface RunResult {
 }
 
 export interface Setting {
-  readonly options: DemoOptions;
+  readonly options: Pick<DemoOptions, 'restarts'>;
   readonly children: Children;
+  /** Starts it. */
+  load(port: number): LoadProcess;
   readonly say: Say;
   readonly signal: AbortSignal;
 }
@@ -57,14 +61,14 @@ export async function runCourse(subject: Subject, setting: Setting): Promise<Run
   const { children, say, options } = setting;
   const first = await subject.start();
   say.event(`${subject.label}: listens on 127.0.0.1:${first.port}`, first);
-  const load = new LoadProcess(first.port, options.connections);
+  const load = setting.load(first.port);
   say.watch(load);
   try {
     const result = await replaceAll(subject, first, setting);
     const { restarts } = result;
     const served = [first, ...restarts];
     const last = restarts.at(-1) ?? first;
-    const old = served.slice(0, -1).map(({ pid }) => pid);
+    const old = served.map(({ pid }) => pid).filter((pid) => pid !== last.pid);
     const left = await children.awaitExit(old, kDrainMs);
     say.event(`old processes gone: ${old.length - left.length} of ${old.length}`, last);
     const report = await load.finish(restarts.map(({ switchedAtMs }) => switchedAtMs));

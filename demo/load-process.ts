@@ -17,6 +17,12 @@ export interface LoadReport {
   readonly failed: number;
   /** The most frequent reasons, and how often each. */
   readonly errors: readonly { readonly text: string; readonly times: number }[];
+  /** By the kind of client. */
+  readonly kinds: Readonly<Record<string, { readonly requests: number; readonly failed: number }>>;
+  /** Pipelined requests that were sent again: behind a `Connection: close`, and behind an end that came before it was read. */
+  readonly resent?: { readonly announced: number; readonly unannounced: number };
+  /** Clients that could not take part. */
+  readonly missing?: readonly string[];
   readonly perGeneration: Readonly<Record<string, number>>;
   readonly steady: Distribution;
   readonly nearSwitch: Distribution;
@@ -36,10 +42,13 @@ export class LoadProcess {
   readonly #recent: LoadProgress[] = [];
   readonly #report: Promise<LoadReport>;
 
-  constructor(port: number, connections: number) {
-    this.#child = fork(path.join(__dirname, 'load.js'), [String(port), String(connections)], {
-      execArgv: [],
-    });
+  static ofDemo(port: number, connections: number): LoadProcess {
+    return new LoadProcess(path.join(__dirname, 'load.js'), [String(port), String(connections)]);
+  }
+
+  /** @param program one that calls runLoad() */
+  constructor(program: string, args: readonly string[]) {
+    this.#child = fork(program, args, { execArgv: [] });
     this.#report = new Promise((resolve, reject) => {
       this.#child.on('message', (message: LoadProgress | LoadReport) => {
         if (message.type === 'report') resolve(message);

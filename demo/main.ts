@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { Children } from './children';
 import { type RunResult, runCourse, type Setting, type Subject } from './course';
 import { FdpassSubject } from './fdpass';
+import { LoadProcess } from './load-process';
 import { NaiveSubject } from './naive';
 import { type DemoOptions, kHelp, parseOptions, UsageError } from './options';
 import { Say } from './progress';
@@ -52,7 +53,8 @@ async function runWith(
   const children = new Children();
   const dir = await mkdtemp(path.join(os.tmpdir(), 'fdpass-demo-'));
   try {
-    const setting = { options, children, say, signal };
+    const load = (port: number): LoadProcess => LoadProcess.ofDemo(port, options.connections);
+    const setting = { options, children, load, say, signal };
     return await runCourse(subjectIn(setting, dir), setting);
   } catch (error) {
     if (!(error instanceof Stopped))

@@ -1,6 +1,6 @@
 /** Owns the server of the naive run: the answers of server.ts, without fdpass. `node naive-server.js GENERATION PORT` */
-import { createHash } from 'node:crypto';
 import * as http from 'node:http';
+import { answersOf } from './answers';
 
 /** Between two attempts to get the port from the old process. */
 const kRetryMs = 5;
@@ -10,19 +10,7 @@ const kForceCloseMs = 1000;
 const [generation = 0, wantedPort = 0] = process.argv.slice(2).map(Number);
 const { pid } = process;
 
-const server = http.createServer((request, response) => {
-  response.setHeader('x-generation', generation);
-  response.setHeader('x-pid', pid);
-  if (request.method === 'GET') return response.end(`generation ${generation}, process ${pid}\n`);
-  const hash = createHash('sha256');
-  let length = 0;
-  request.on('data', (chunk: Buffer) => {
-    hash.update(chunk);
-    length += chunk.length;
-  });
-  request.on('end', () => response.end(`${length} ${hash.digest('hex')}\n`));
-  return response;
-});
+const server = http.createServer(answersOf(generation));
 
 function listen(): void {
   server.listen(wantedPort, '127.0.0.1');

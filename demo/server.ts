@@ -1,7 +1,7 @@
 /** Owns the server that the demo restarts. An ordinary program but for the lines with `handoff`. */
-import { createHash } from 'node:crypto';
 import * as http from 'node:http';
 import { createHandoff } from 'fdpass';
+import { answersOf } from './answers';
 
 const { DEMO_ADDRESS, DEMO_CRASH, DEMO_PROBATION_MS } = process.env;
 /** Short, so that the demo does not take long. The package's own default is 10 seconds. */
@@ -19,12 +19,7 @@ async function main(): Promise<void> {
   if (DEMO_CRASH === 'while it boots')
     throw new Error(`DEMO_CRASH is set: generation ${generation} breaks ${DEMO_CRASH}`);
 
-  const server = http.createServer((request, response) => {
-    response.setHeader('x-generation', generation);
-    response.setHeader('x-pid', pid);
-    if (request.method === 'GET') response.end(`generation ${generation}, process ${pid}\n`);
-    else echo(request, response);
-  });
+  const server = http.createServer(answersOf(generation));
   await handoff.listen('http', server, { host: '127.0.0.1', port: 0 });
   await handoff.ready();
 
@@ -42,17 +37,6 @@ async function main(): Promise<void> {
       say({ event: 'upgrade-failed', pid, code, message, stderr, state: handoff.status().state });
     });
   }
-}
-
-/** Answers with the length and the hash of what arrived, so that the client sees a lost or foreign byte. */
-function echo(request: http.IncomingMessage, response: http.ServerResponse): void {
-  const hash = createHash('sha256');
-  let length = 0;
-  request.on('data', (chunk: Buffer) => {
-    hash.update(chunk);
-    length += chunk.length;
-  });
-  request.on('end', () => response.end(`${length} ${hash.digest('hex')}\n`));
 }
 
 function portOf(server: http.Server): number | undefined {
