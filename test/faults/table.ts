@@ -140,7 +140,7 @@ export function matrix(): (Cell | NotApplicable)[] {
         // A holder writes its state before it answers HELLO: then the disk has to be full before.
         const early = side === 'old' && state === 'hello' && how === 'disk full';
         const at = early ? {} : (frames[side][state] ?? {});
-        const short = how === 'SIGKILL' || (row + column) % 4 === 0;
+        const short = how === 'SIGKILL' || (row + column) % 7 === 0;
         return { side, state, how, at, short, wins: winner(side, state, how) };
       }),
     ),
