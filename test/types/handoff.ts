@@ -23,6 +23,8 @@ export async function handoffs(server: http.Server, handle: fs.promises.FileHand
     timeouts: { drain: 1, hurry: 1, ping: 1 },
     probation: { ms: 0, interval: 5, health: async () => true },
     state: { maxBytes: 5, onError: 'empty' },
+    restartOn: 'SIGHUP',
+    pidFile: '/run/shop.pid',
   });
   (await handoff.listen('http', server, { port: 0 })) satisfies http.Server;
   (await handoff.bindUdp('dns', { port: 53, type: 'udp6' })) satisfies dgram.Socket;

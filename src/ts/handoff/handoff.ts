@@ -23,6 +23,7 @@ import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
 import { type Bye, CONTROL_NAME, type Hello, type ManifestEntry, type Offer, STATE_NAME } from './payloads';
+import { PidFile } from './pid-file';
 import { checkHealth } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
 import { type Receipt, readReceipt } from './receipt';
@@ -95,6 +96,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly #restoreStderr: () => void;
   readonly #departure: Departure;
   readonly #stateSettings: StateSettings;
+  readonly #pidFile: PidFile | undefined;
+  #ignoreSignal: () => void = () => {};
   #state: HandoffState = 'starting';
   #succession: Succession | undefined;
   /** Why this process will never serve. */
@@ -129,6 +132,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       if ('server' in joined) {
         const handoff = new Handoff(settings, undefined, restoreStderr);
         handoff.#hold(joined.server, { unlink: true });
+        handoff.#listenTo(settings.restartOn);
         return handoff;
       }
       // The hooks are called only after create() has returned, or for a failure that inherit() reports.
@@ -150,6 +154,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
         handoff.#handedState = readHandedState(settings, succession);
         box.handoff = handoff;
         handoff.#succession = succession;
+        handoff.#listenTo(settings.restartOn);
         return handoff;
       } catch (error) {
         // It died before it gave us anything: whoever comes now, perhaps we, is the first one.
@@ -173,6 +178,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#registry = settings.registry;
     this.#restoreStderr = restoreStderr;
     this.#stateSettings = settings.state;
+    this.#pidFile =
+      settings.pidFile === undefined ? undefined : new PidFile(settings.pidFile, settings.seam.pid);
     this.#departure = new Departure(settings.registry, settings.seam, settings.timeouts);
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
@@ -350,7 +357,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * `timeouts.drain`. A successor that boots is called off. Of a superseded process it is the wait for its drain.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => {
+      this.#pidFile?.remove();
+      this.#ignoreSignal();
+    });
     return this.#closing;
   }
 
@@ -407,6 +417,14 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (this.#state === 'closed') throw this.#failure ?? closedError('Handoff');
   }
 
+  /** A signal that comes too early, or too late, shall not end the process either. */
+  #listenTo(signal: NodeJS.Signals | undefined): void {
+    if (signal === undefined) return;
+    this.#ignoreSignal = this.#seam.onSignal(signal, () => {
+      this.upgrade().catch((error: Error) => process.emitWarning(error));
+    });
+  }
+
   /** Takes the server over; closed when this fails. */
   #hold(server: UnixSeqpacketServer, ifItFails: { unlink: boolean }): void {
     try {
@@ -453,6 +471,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       aborted: (error, rolledBack) => {
         this.#dropState();
         this.#upgrade?.reject(error);
+        if (rolledBack) this.#pidFile?.write(); // a successor that died behind FINAL has put its own there
         if (rolledBack) this.#announce('rolledback', error);
         else if (this.#upgrade === undefined) this.#announce('aborted', error);
       },
@@ -537,6 +556,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     this.#registry.own();
     this.#holding?.vouch();
     this.#restoreStderr();
+    this.#pidFile?.write();
     this.#announce('confirmed');
   }
 

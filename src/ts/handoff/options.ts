@@ -1,4 +1,6 @@
 // HandoffOptions: what createHandoff() is given, checked once.
+import { constants } from 'node:os';
+import path from 'node:path';
 import { invalidArgType } from '../base/errors';
 import { validateInteger, validateObject } from '../base/validate';
 import type { AddressLike, UnixAddress } from '../fd/address';
@@ -20,6 +22,17 @@ export interface HandoffOptions {
   probation?: ProbationOptions;
   /** What provideState() of the predecessor has left. */
   state?: StateOptions;
+  /**
+   * Calls upgrade() on this signal, from createHandoff() to the end of close(). If it fails, or cannot begin, that is a
+   * process warning, and this process serves on. In the main thread only: Node gives workers no signals.
+   */
+  restartOn?: NodeJS.Signals;
+  /**
+   * A file that names the process which owns the service: written, by rename(2), when the first process is ready and when
+   * a successor's probation is over; removed by close(), if it still names this process. If that fails it is a process
+   * warning (FDPASS_PID_FILE).
+   */
+  pidFile?: string;
 }
 
 export interface HandoffSettings {
@@ -30,6 +43,9 @@ export interface HandoffSettings {
   probation: Probation;
   health: ProbationOptions['health'];
   state: StateSettings;
+  restartOn: NodeJS.Signals | undefined;
+  /** Absolute. */
+  pidFile: string | undefined;
 }
 
 /** @throws TypeError, RangeError, ERR_HANDOFF_UNSAFE_DIRECTORY */
@@ -45,6 +61,21 @@ export function readOptions(options: HandoffOptions): HandoffSettings {
     probation: validateProbation(options.probation),
     health: options.probation?.health,
     state: validateState(options.state),
+    restartOn: validateSignalName(options.restartOn),
+    pidFile: validatePidFile(options.pidFile),
     address: controlAddress(options.name, address),
   };
+}
+
+function validateSignalName(signal: unknown): NodeJS.Signals | undefined {
+  if (signal === undefined) return undefined;
+  const known = typeof signal === 'string' && Object.hasOwn(constants.signals, signal);
+  if (known && signal !== 'SIGKILL' && signal !== 'SIGSTOP') return signal as NodeJS.Signals;
+  throw invalidArgType('options.restartOn', "a signal that can be caught, such as 'SIGHUP'", signal);
+}
+
+function validatePidFile(file: unknown): string | undefined {
+  if (file === undefined) return undefined;
+  if (typeof file === 'string' && file !== '') return path.resolve(file);
+  throw invalidArgType('options.pidFile', 'a path', file);
 }

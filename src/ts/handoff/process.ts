@@ -45,6 +45,8 @@ export interface ProcessSeam {
    * @returns cancels it
    */
   setTimer(ms: number, callback: () => void, options?: { hold?: boolean }): () => void;
+  /** @returns stops listening: the signal does to the process what it does by default */
+  onSignal(signal: NodeJS.Signals, callback: () => void): () => void;
   spawn(spec: SpawnSpec): SpawnedProcess;
   /** With which code the process ends by itself. */
   setExitCode(code: number): void;
@@ -68,6 +70,10 @@ export const systemProcess: ProcessSeam = {
     const timer = setTimeout(callback, ms);
     if (options?.hold !== true) timer.unref();
     return () => clearTimeout(timer);
+  },
+  onSignal(signal, callback) {
+    process.on(signal, callback);
+    return () => process.off(signal, callback);
   },
   spawn: spawnSuccessor,
   setExitCode: (code) => {
