@@ -7,7 +7,7 @@ import { FdpassSubject } from '../demo/fdpass';
 import { LoadProcess } from '../demo/load-process';
 import { Say } from '../demo/progress';
 import { distribution } from '../demo/stats';
-import { count, renderTable } from '../demo/table';
+import { count } from '../demo/table';
 import { parseOptions } from './options';
 import { machine, onStage, runCommand } from './stage';
 
@@ -33,6 +33,8 @@ const kGoneMs = 10_000;
 /** What memory may differ by between two parts of a run. A leak of 100 KB with each generation would be 100 MB in 1,000. */
 const kMemorySlack = 1.1;
 const kFewForMemory = 40;
+const kNames = ['restarts', 'descriptors, p50', 'most', 'RSS in MB, p50', 'most', 'processes, most'];
+const kColumn = 16;
 
 interface Sample {
   descriptors: number;
@@ -127,15 +129,11 @@ function targetOf(pid: number, number: string): string {
   }
 }
 
+/** The first row comes below the names of the columns. */
 function row(samples: readonly Sample[]): string {
-  const recent = samples.slice(-kRowEvery);
-  if (samples.length <= kRowEvery) {
-    const names = ['restarts', 'descriptors, median', 'most', 'RSS in MB, median', 'most', 'processes, most'];
-    return renderTable(names, [cells(samples.length, recent)]);
-  }
-  return cells(samples.length, recent)
-    .map((cell) => cell.padStart(18))
-    .join(' ');
+  const line = (texts: readonly string[]): string => texts.map((text) => text.padStart(kColumn)).join(' ');
+  const figures = line(cells(samples.length, samples.slice(-kRowEvery)));
+  return samples.length <= kRowEvery ? `${line(kNames)}\n${figures}` : figures;
 }
 
 function cells(restarts: number, samples: readonly Sample[]): string[] {
