@@ -25,7 +25,8 @@ export class ProgressLine {
 
   show({ pid, ageMs, state }: Busy): void {
     const text = `${state.padEnd(9)}  ${formatMs(ageMs).padStart(6)}  process ${pid}: ${MEANING[state] ?? state}`;
-    if (this.#out.isTTY) this.#out.write(`\r\x1b[K${text.slice(0, this.#out.columns - 1)}`);
+    // Some terminals do not say how wide they are.
+    if (this.#out.isTTY) this.#out.write(`\r\x1b[K${text.slice(0, (this.#out.columns || 80) - 1)}`);
     else if (state !== this.#state) this.#out.write(`${text}\n`);
     this.#state = state;
   }
