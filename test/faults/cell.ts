@@ -28,9 +28,10 @@ const WORKERS = 2;
 
 const script: Script = {
   probation: { ms: 60, interval: 20 },
-  timeouts: { hello: 500, warm: 2000, fds: 500, ping: 500, commit: 500 },
+  timeouts: { hello: 500, warm: 2000, fds: 500, ping: 1000, commit: 1000 },
   listeners: [web()],
   counter: 'counts',
+  pidFile: true,
 };
 
 /** @throws AssertionError that says what was not as it has to be */
@@ -50,6 +51,7 @@ export async function runCell(t: Ending, cell: Cell): Promise<CellResult> {
     else await cast[side].exit(); // drained, given up, or killed
   }
   assert.ok(existsSync(stage.file(`fault-${cast[cell.side].pid}`)), 'nothing went wrong: this tests nothing');
+  await assertNamed(stage, cast, served, cell);
   if (served === 'old') await assertOpen(cast.old, before);
   const left = served === 'new' ? await cast.new.call<string[]>('inventory') : undefined;
   const third = await stage.start({ timeouts: {} });
@@ -164,6 +166,15 @@ async function assertOpen(actor: Actor, expected: string[]): Promise<void> {
   } catch {
     assert.deepEqual(found.toSorted(), expected.toSorted(), `process ${actor.pid} has leaked`);
   }
+}
+
+/** The pid file names who serves, once that one has noticed; where it cannot be written, or two serve, it is whole all the same. */
+async function assertNamed(stage: Stage, cast: Cast, served: Side | 'both', { how }: Cell): Promise<void> {
+  const names = served === 'both' || isStarving(how) ? [cast.old, cast.new] : [cast[served]];
+  await within(`a pid file that names ${names.map(({ pid }) => pid).join(' or ')}`, async () => {
+    const isNamed = (text: string): boolean => names.some(({ pid }) => text === `${pid}\n`);
+    while (!isNamed(readFileSync(stage.file('pid'), 'utf8'))) await nextTurn();
+  });
 }
 
 function assertAllowed(failures: string[], { how }: Cell): void {
