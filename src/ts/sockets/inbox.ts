@@ -138,6 +138,7 @@ export class Inbox {
   }
 
   #data(index: number, size: number, offset: number): Buffer {
+    if (size === 0) return Buffer.alloc(0); // a view of the pool could not be made once that was transferred away
     if (offset !== -1) {
       this.#poolUsed = (offset + size + 7) & ~7;
       return this.#pool.subarray(offset, offset + size);
