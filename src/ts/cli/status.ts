@@ -8,8 +8,6 @@ import { parseTarget, TARGET_HELP } from './target';
 import { formatBytes, formatMs } from './units';
 
 export const status: Command = {
-  name: 'status',
-  summary: 'show a service: its processes, listeners and connections',
   help: `Show a service: its generations, and the listeners of the one that answers.
 
   fdpass status NAME [--json] [--timeout MS] [--address AT]

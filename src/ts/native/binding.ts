@@ -144,8 +144,8 @@ function load(): Binding {
   } catch (cause) {
     throw Object.assign(
       new Error(
-        `fdpass has no binary for ${process.platform}-${process.arch}. Compile one (g++, make and python3 are needed): ` +
-          `cd ${root} && npx node-gyp rebuild`,
+        `fdpass has no binary for ${process.platform}-${process.arch} that loads. ` +
+          `Compile one (g++, make and python3 are needed): npx fdpass build`,
         { cause },
       ),
       { code: 'ERR_FDPASS_NO_BINARY' },
