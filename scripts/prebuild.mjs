@@ -11,14 +11,15 @@ import { fail, keepStdoutForTheResult, say } from './lib/run.mjs';
 import { requireTools } from './lib/system-tools.mjs';
 import { setup } from './setup.mjs';
 
-const help = `npm run prebuild [-- [--check] [CPU ...]]
+const help = `npm run prebuild [-- [--check | --dry-run] [CPU ...]]
 
 Compiles the addon for each CPU (${cpus.join(', ')}) into prebuilds/linux-CPU/fdpass.node and prints the list of their
 SHA-256 on stdout, as sha256sum does. For another CPU than this machine's it uses Debian's cross compiler, and
 installs that as root if it is missing.
 
-  --check   compiles each a second time in a folder of another name and compares: the same sources and the same
-            compiler give the same bytes, wherever they are
+  --check     compiles each a second time in a folder of another name and compares: the same sources and the same
+              compiler give the same bytes, wherever they are
+  --dry-run   writes nothing, to compare the list with one that was published
   --help
 
 Exit status 0; 1 if a build failed or the two differ.
@@ -26,7 +27,11 @@ Exit status 0; 1 if a build failed or the two differ.
 
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      check: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
     allowPositionals: true,
   });
   if (values.help) return void process.stdout.write(help);
@@ -34,21 +39,24 @@ async function main() {
   if (unknown !== undefined) fail(`CPU is one of ${cpus.join(', ')}, not "${unknown}"`);
   keepStdoutForTheResult();
   await setup();
-  for (const cpu of positionals.length > 0 ? positionals : cpus) await prebuild(cpu, values);
+  for (const cpu of positionals.length > 0 ? positionals : cpus) {
+    process.stdout.write(`${await prebuild(cpu, { check: values.check, keep: !values['dry-run'] })}\n`);
+  }
 }
 
-export async function prebuild(cpu, { check = false } = {}) {
+// @returns its line in the list
+export async function prebuild(cpu, { check = false, keep = true } = {}) {
   await requireTools(toolchainOf(cpu).tools);
-  const first = await digestOfBuild(cpu, 'one');
+  const first = await digestOfBuild(cpu, 'one', keep);
   if (check) {
-    const second = await digestOfBuild(cpu, 'another-and-longer-one', { keep: false });
+    const second = await digestOfBuild(cpu, 'another-and-longer-one', false);
     if (first !== second) fail(`${cpu}: two builds differ, ${first} and ${second}`);
     say(`${cpu}: two builds in two folders are the same`);
   }
-  process.stdout.write(`${first}  ${prebuiltFile(cpu)}\n`);
+  return `${first}  ${prebuiltFile(cpu)}`;
 }
 
-async function digestOfBuild(cpu, folder, { keep = true } = {}) {
+async function digestOfBuild(cpu, folder, keep) {
   return await compileInFreshFolder(cpu, folder, (file) => {
     if (keep) replaceFile(fromRoot(prebuiltFile(cpu)), file);
     return createHash('sha256').update(readFileSync(file)).digest('hex');
