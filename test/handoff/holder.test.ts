@@ -163,10 +163,11 @@ test('a successor of version 1 is neither pinged nor put on probation', () => {
 const probation = after(toProbation).state;
 const probing = stepHolder(probation, timeout, facts()).state;
 const final = after(withoutProbation).state;
+const severed = stepHolder(final, { type: 'end', heard: true }, facts()).state;
 const nakEvent = frameEvent('NAK', { reason: 'too many errors' });
 
 const relapses: [what: string, state: HolderState, event: HolderEvent, code: string, reason: RegExp][] = [
-  ['dies', probation, { type: 'end' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['dies', probation, { type: 'end', heard: true }, 'ERR_HANDOFF_ABORTED', /died/],
   ['gives up', probation, nakEvent, 'ERR_HANDOFF_ABORTED', /too many errors/],
   ['gives up without a reason', probation, frameEvent('NAK'), 'ERR_HANDOFF_ABORTED', /no reason/],
   ['does not answer', probing, timeout, 'ERR_HANDOFF_TIMEOUT', /does not answer/],
@@ -174,7 +175,8 @@ const relapses: [what: string, state: HolderState, event: HolderEvent, code: str
   ['answers before it is asked', probation, pong, 'ERR_HANDOFF_PROTOCOL', /PONG/],
   ['says what does not belong here', probing, frameEvent('READY'), 'ERR_HANDOFF_PROTOCOL', /READY/],
   ['is called off', probing, { type: 'abort', reason: 'changed our mind' }, 'ERR_HANDOFF_ABORTED', /mind/],
-  ['dies before it owns anything', final, { type: 'end' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['dies before it owns anything', severed, { type: 'dead' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['cannot have read FINAL', final, { type: 'end', heard: false }, 'ERR_HANDOFF_ABORTED', /before FINAL/],
   ['gives up before it owns anything', final, nakEvent, 'ERR_HANDOFF_ABORTED', /too many errors/],
 ];
 for (const [what, state, event, code, reason] of relapses) {
@@ -198,6 +200,22 @@ test('once FINAL is sent, silence, garbage and an abort do not bring the holder 
   for (const event of [{ type: 'abort', reason: 'no' } as const, { type: 'settle' } as const, pong]) {
     assert.deepEqual(stepHolder(final, event, facts()), { state: final, commands: [] }, event.type);
   }
+});
+
+test('when the connection is over behind FINAL the holder looks whether the successor lives, and believes that it serves', () => {
+  const end = stepHolder(final, { type: 'end', heard: true }, facts());
+  assert.deepEqual(end, {
+    state: { name: 'severed' },
+    commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }],
+  });
+  const step = stepHolder(end.state, { type: 'alive' }, facts());
+  assert.deepEqual(step, {
+    state: { name: 'draining' },
+    commands: [
+      { do: 'deadline', ms: undefined },
+      { do: 'supersede', accepted: undefined },
+    ],
+  });
 });
 
 test('a holder that leaves ends the probation early, also with a PING unanswered', () => {
@@ -313,6 +331,7 @@ const states: Record<HolderState['name'], HolderState> = {
   commit: after(toCommit).state,
   probation,
   final,
+  severed,
   draining: after(toDraining).state,
   ended: { name: 'ended' },
 };
@@ -320,7 +339,9 @@ const states: Record<HolderState['name'], HolderState> = {
 const others: HolderEvent[] = [
   { type: 'start' },
   { type: 'garbage', reason: 'noise' },
-  { type: 'end' },
+  { type: 'end', heard: true },
+  { type: 'dead' },
+  { type: 'alive' },
   { type: 'timeout' },
   { type: 'abort', reason: 'changed our mind' },
   { type: 'settle' },
@@ -342,6 +363,8 @@ const progress = new Set([
   ...['hello', 'offer', 'fds', 'warm', 'ping', 'commit'].flatMap((state) => [
     `${state}+drained`,
     `${state}+settle`,
+    `${state}+dead`,
+    `${state}+alive`,
   ]),
   'hello+HELLO',
   'offer+WANT',
@@ -367,7 +390,7 @@ for (const [name, state] of Object.entries(states)) {
         assert.deepEqual(step, { state, commands: [] }, id);
       } else if (name === 'draining') {
         assert.equal(failure, undefined, `${id}: a drain cannot fail`);
-      } else if (name === 'probation' || name === 'final') {
+      } else if (name === 'probation' || name === 'final' || name === 'severed') {
         assert.equal(
           step.state.name === 'ended',
           resumes,

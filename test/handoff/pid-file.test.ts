@@ -53,9 +53,10 @@ test('the pid file does not change while the new process is on probation', async
 test('a process that has to serve again puts its own id back', async (t) => {
   const { service, first, file } = await started(t);
   const peer = new RawPeer(service.address);
-  await peer.advance('final');
-  writeFileSync(file, '1\n'); // as a successor does when it reads FINAL
-  await peer.close();
+  await peer.advance('commit');
+  writeFileSync(file, '1\n'); // as a successor does that owns everything
+  await peer.send('ACCEPTING', { inherited: [] });
+  await peer.close(); // FINAL has no reader
   await service.says('rolledback');
   assert.equal(pidIn(file), first);
 });

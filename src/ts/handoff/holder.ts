@@ -47,6 +47,8 @@ export type HolderState =
   | { name: 'probation'; intervalMs: number; leftMs: number; probing: boolean }
   /** FINAL is sent: only the death of the successor, or its own word, can still take that back. */
   | { name: 'final' }
+  /** FINAL was sent and received, and the connection is over. */
+  | { name: 'severed' }
   | { name: 'draining' | 'ended' };
 
 export type HolderEvent =
@@ -54,7 +56,12 @@ export type HolderEvent =
   | { type: 'frame'; frame: Frame }
   /** The bytes were no acceptable frame. */
   | { type: 'garbage'; reason: string }
-  | { type: 'end' }
+  /** The connection is over. `heard`: all that was sent had reached the successor. */
+  | { type: 'end'; heard: boolean }
+  /** What 'seek' has found: the successor is dead, or cannot be seen. */
+  | { type: 'dead' }
+  /** The same: it lives. */
+  | { type: 'alive' }
   | { type: 'timeout' }
   /** This side calls it off. */
   | { type: 'abort'; reason: string }
@@ -75,6 +82,8 @@ export type HolderCommand =
   | { do: 'pause'; accepting: Accepting }
   /** Accept again. Comes before the successor is told. */
   | { do: 'resume' }
+  /** See what became of the successor whose connection is over, then say 'dead' or 'alive'. */
+  | { do: 'seek' }
   /** The successor owns everything: close, drain, go. It has accepted so many connections. */
   | { do: 'supersede'; accepted: number | undefined }
   /** A newer process has been superseded, too. */
@@ -108,6 +117,8 @@ export function stepHolder(state: HolderState, event: HolderEvent, facts: Holder
       return stepDraining(state, event);
     case 'final':
       return stepFinal(state, event);
+    case 'severed':
+      return stepSevered(state, event);
     case 'probation':
       return stepProbation(state, event, facts);
   }
@@ -124,6 +135,8 @@ export function stepHolder(state: HolderState, event: HolderEvent, facts: Holder
       return nak('ERR_HANDOFF_ABORTED', event.reason);
     case 'settle':
     case 'drained':
+    case 'dead':
+    case 'alive':
       return stay(state);
     case 'frame':
       try {
@@ -286,8 +299,10 @@ function settle(facts: HolderFacts): HolderStep {
 
 // The successor may have read FINAL, and be primary: only what proves that it has not, or is dead, brings us back.
 function stepFinal(state: HolderState, event: HolderEvent): HolderStep {
+  if (event.type === 'end' && !event.heard)
+    return rollBack('ERR_HANDOFF_ABORTED', 'the connection to the successor was over before FINAL');
   if (event.type === 'end')
-    return rollBack('ERR_HANDOFF_ABORTED', 'the successor died as it was to own it all');
+    return { state: { name: 'severed' }, commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }] };
   if (event.type === 'frame') {
     const { type, payload } = event.frame;
     if (type === 'NAK')
@@ -296,6 +311,13 @@ function stepFinal(state: HolderState, event: HolderEvent): HolderStep {
     return supersede(readAccepted(payload));
   }
   return event.type === 'timeout' || event.type === 'garbage' ? supersede(undefined) : stay(state);
+}
+
+// Unless it is dead the service is the successor's.
+function stepSevered(state: HolderState, event: HolderEvent): HolderStep {
+  if (event.type === 'dead')
+    return rollBack('ERR_HANDOFF_ABORTED', 'the successor died as it was to own it all');
+  return event.type === 'alive' ? supersede(undefined) : stay(state);
 }
 
 // The successor has taken over: whatever it says or does now, this process goes on draining.

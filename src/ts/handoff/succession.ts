@@ -7,6 +7,7 @@ import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
 import { Deadline } from './deadline';
 import type { Frame } from './frame';
+import { type Life, seek } from './life';
 import { type Accepting, type Bye, type Offer, type Probation, readNames } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Registry } from './registry';
@@ -48,6 +49,7 @@ export class Succession {
   #received = 0;
   #failure: FdpassError | undefined;
   readonly #deadline: Deadline;
+  readonly #lifeOfPeer: () => Life;
   /** Who waits for the predecessor to take the service back. */
   readonly #givingBack: { resolve(): void; reject(error: Error): void }[] = [];
   /** Who waits for the next milestone: the inheritance, then the takeover. */
@@ -57,6 +59,7 @@ export class Succession {
   constructor(socket: UnixSeqpacket, txn: string, hooks: SuccessionHooks) {
     this.#hooks = hooks;
     this.#socket = socket;
+    this.#lifeOfPeer = hooks.seam.remember(socket.peerCredentials.pid);
     this.#admitDescriptors();
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
     this.#channel = new ControlChannel(socket, txn, {
@@ -195,6 +198,9 @@ export class Succession {
         this.#hooks.own(command.receipt);
         this.#waiting?.resolve();
         for (const { reject } of this.#givingBack.splice(0)) reject(alone());
+        break;
+      case 'seek':
+        seek(this.#lifeOfPeer, this.#hooks, (type) => this.#dispatch({ type }));
         break;
       case 'unheard':
         for (const { reject } of this.#givingBack.splice(0)) reject(unheard());

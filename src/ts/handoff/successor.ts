@@ -44,8 +44,8 @@ export type SuccessorState =
   | { name: 'accepting'; version: number }
   /** We serve, and the holder stands by. */
   | { name: 'probation' }
-  /** NAK is sent: we serve until the holder has said that it does. */
-  | { name: 'failing'; reason: string }
+  /** NAK is sent: we serve until the holder has said that it does. `final`: FINAL has come meanwhile. */
+  | { name: 'failing'; reason: string; final: boolean }
   /** We serve and own everything. `confirmed`: the holder has said so; else it is silent and may still take it back. */
   | { name: 'primary'; version: number; confirmed: boolean }
   | { name: 'ended' };
@@ -54,7 +54,12 @@ export type SuccessorEvent =
   | { type: 'start' }
   | { type: 'frame'; frame: Frame }
   | { type: 'garbage'; reason: string }
+  /** The connection is over. */
   | { type: 'end' }
+  /** What 'seek' has found: the holder is dead, or cannot be seen. */
+  | { type: 'dead' }
+  /** The same: it lives, and has seen the end as well. */
+  | { type: 'alive' }
   | { type: 'timeout' }
   /** The program has called ready(). */
   | { type: 'ready' }
@@ -81,6 +86,8 @@ export type SuccessorCommand =
   | { do: 'check' }
   /** The lease and the names are ours. With what the holder knows of the transaction. */
   | { do: 'own'; receipt: unknown }
+  /** See what became of the holder whose connection is over, then say 'dead' or 'alive'. */
+  | { do: 'seek' }
   /** We gave up and nobody answers: serve on. */
   | { do: 'unheard' }
   /** The holder has drained and gone. Without a word it died. */
@@ -135,7 +142,11 @@ export function stepSuccessor(
       return { state, commands: speaks ? [send('HURRY', { behind: event.behind })] : [] };
     }
     case 'end':
-      return onHolderGone(state);
+      return onEnd(state);
+    case 'dead':
+      return onHolderDead(state);
+    case 'alive':
+      return onHolderAlive(state);
     case 'timeout':
       return onTimeout(state, facts);
     case 'garbage':
@@ -272,10 +283,10 @@ function onFrameInProbation(state: SuccessorState, frame: Frame, facts: Successo
   throw protocolError(`${frame.type} does not belong into state probation`);
 }
 
-// PING and FINAL may have been on their way. Behind our NAK comes theirs.
+// PING and FINAL may have been on their way. Behind our NAK comes theirs, if it was read in time.
 function onFrameAsFailing(state: SuccessorState & { name: 'failing' }, type: FrameType): SuccessorStep {
   if (type === 'NAK') return rolledBack(state.reason);
-  return stay(state);
+  return stay(type === 'FINAL' ? { ...state, final: true } : state);
 }
 
 function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Frame): SuccessorStep {
@@ -295,7 +306,7 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
   const mayBeAlone = state.name === 'probation' || (state.name === 'accepting' && state.version > 1);
   if (mayBeAlone) {
     return {
-      state: { name: 'failing', reason },
+      state: { name: 'failing', reason, final: false },
       commands: [send('NAK', { reason }), { do: 'deadline', ms: facts.timeouts.commit }],
     };
   }
@@ -305,11 +316,23 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
   return nak('ERR_HANDOFF_ABORTED', reason);
 }
 
-function onHolderGone(state: SuccessorState): SuccessorStep {
+function onEnd(state: SuccessorState): SuccessorStep {
   switch (state.name) {
     case 'hello':
     case 'fds':
       return fail('ERR_HANDOFF_HOLDER_GONE', 'the predecessor went away');
+    case 'primary':
+      return {
+        state: { name: 'ended' },
+        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
+      };
+    default:
+      return { state, commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }] };
+  }
+}
+
+function onHolderDead(state: SuccessorState): SuccessorStep {
+  switch (state.name) {
     case 'warm':
       return { state: { name: 'orphan' }, commands: [] };
     case 'ready':
@@ -320,13 +343,22 @@ function onHolderGone(state: SuccessorState): SuccessorStep {
     case 'probation':
     case 'failing':
       return ownAlone();
-    case 'primary':
-      return {
-        state: { name: 'ended' },
-        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
-      };
     default:
       return stay(state);
+  }
+}
+
+// Without FINAL the service is the holder's: it serves on, or serves again since it has seen the end.
+function onHolderAlive(state: SuccessorState): SuccessorStep {
+  const reason = 'the connection to the predecessor was lost, and it lives';
+  switch (state.name) {
+    case 'accepting':
+    case 'probation':
+      return rolledBack(reason);
+    case 'failing':
+      return state.final ? ownAlone() : rolledBack(state.reason);
+    default:
+      return fail('ERR_HANDOFF_ABORTED', reason);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type HolderState,
   stepHolder,
 } from './holder';
+import { type Life, seek } from './life';
 import { type Busy, type Bye, type Hello, isOurs, type ManifestEntry } from './payloads';
 import type { ProcessSeam } from './process';
 import { type Receipt, ReceiptDraft } from './receipt';
@@ -52,6 +53,7 @@ export class Transaction {
   readonly #facts: HolderFacts;
   readonly #draft: ReceiptDraft;
   readonly #deadline: Deadline;
+  readonly #lifeOfPeer: () => Life;
   #state: HolderState = HOLDER_START;
   /** The names that were offered. */
   #offered: string[] = [];
@@ -62,6 +64,7 @@ export class Transaction {
     this.#hooks = hooks;
     this.#draft = new ReceiptDraft(hooks.seam.now, HOLDER_START.name);
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
+    this.#lifeOfPeer = hooks.seam.remember(hooks.successorPid);
     const { generation, timeouts, busy } = hooks;
     this.#facts = {
       pid: hooks.seam.pid,
@@ -74,7 +77,7 @@ export class Transaction {
     this.#channel = new ControlChannel(socket, undefined, {
       onFrame: (frame) => this.#onFrame(frame),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
-      onEnd: () => this.#dispatch({ type: 'end' }),
+      onEnd: () => this.#dispatch({ type: 'end', heard: !this.#channel.lost }),
     });
     this.#dispatch({ type: 'start' });
   }
@@ -85,12 +88,12 @@ export class Transaction {
 
   /** This process has stopped accepting for the successor's sake. */
   get paused(): boolean {
-    return ['probation', 'final', 'draining'].includes(this.#state.name);
+    return ['probation', 'final', 'severed', 'draining'].includes(this.#state.name);
   }
 
   /** The successor has been told that the service is its own: there is no way back. */
   get committed(): boolean {
-    return ['final', 'draining'].includes(this.#state.name) || this.#superseded;
+    return ['final', 'severed', 'draining'].includes(this.#state.name) || this.#superseded;
   }
 
   /** Calls it off, or rolls it back; does nothing once the successor has taken over. */
@@ -170,6 +173,9 @@ export class Transaction {
         break;
       case 'resume':
         this.#hooks.resume();
+        break;
+      case 'seek':
+        seek(this.#lifeOfPeer, this.#hooks, (type) => this.#dispatch({ type }));
         break;
       case 'supersede':
         this.#superseded = true;
