@@ -202,6 +202,17 @@ test('once FINAL is sent, silence, garbage and an abort do not bring the holder 
   }
 });
 
+test('a successor that needs longer to boot gets what it asks for, and its upgrade() hears of it', () => {
+  const { state } = after(toWarm);
+  assert.deepEqual(stepHolder(state, frameEvent('EXTEND', { ms: 300 }), facts()), {
+    state,
+    commands: [
+      { do: 'deadline', ms: 300 },
+      { do: 'extend', ms: 300 },
+    ],
+  });
+});
+
 test('when the connection is over behind FINAL the holder looks whether the successor lives, and believes that it serves', () => {
   const end = stepHolder(final, { type: 'end', heard: true }, facts());
   assert.deepEqual(end, {
@@ -370,6 +381,7 @@ const progress = new Set([
   'offer+WANT',
   'offer+WANT {}',
   'fds+ADOPTED',
+  'warm+EXTEND',
   'warm+READY',
   'ping+PONG',
   'ping+PONG {}',

@@ -296,6 +296,15 @@ test('the holder that takes the service back on probation is obeyed, whatever it
   }
 });
 
+test('a program that needs longer to boot says so, to a holder of version 2 that waits for it', () => {
+  const extend: SuccessorEvent = { type: 'extend', ms: 300 };
+  assert.deepEqual(after(offer, fds, extend).commands, [
+    { do: 'send', type: 'EXTEND', payload: { ms: 300 } },
+  ]);
+  assert.deepEqual(after(...toAccepting1.slice(0, 2), extend).commands, []);
+  assert.deepEqual(after(offer, fds, end, dead, extend).commands, []);
+});
+
 test('HURRY is said by an owner to a holder of version 2 only', () => {
   const hurry: SuccessorEvent = { type: 'hurry', behind: 2 };
   assert.deepEqual(after(...toPrimary, hurry).commands, [

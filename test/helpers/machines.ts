@@ -48,6 +48,7 @@ const GOOD: Record<FrameType, Record<string, unknown>> = {
   PROBATION: { ms: 50 },
   FINAL: { receipt: {} },
   HURRY: { behind: 2 },
+  EXTEND: { ms: 300 },
 };
 
 const BAD: [FrameType, Record<string, unknown>][] = [
@@ -66,6 +67,8 @@ const BAD: [FrameType, Record<string, unknown>][] = [
   ['READY', { probationMs: 1e12, intervalMs: 20 }],
   ['ACCEPTING', { inherited: 'all' }],
   ['HURRY', { behind: 'many' }],
+  ['EXTEND', { ms: 0 }],
+  ['EXTEND', { ms: 'long' }],
   ['BUSY', { pid: '9', ageMs: null, state: 3 }],
 ];
 

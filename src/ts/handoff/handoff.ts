@@ -4,7 +4,7 @@ import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
+import { validateInteger, validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
@@ -290,6 +290,18 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   }
 
   /**
+   * This process needs longer to boot: whoever waits for its ready() goes on doing so for `ms` more from now, instead of
+   * the rest of `timeouts.warm`. May be called again. Does nothing where nobody waits.
+   * @param ms milliseconds
+   * @throws ERR_HANDOFF_STATE after ready()
+   */
+  extend(ms: number): void {
+    validateTimeout('ms', ms);
+    this.#requireBoot('extend()');
+    this.#succession?.extend(ms);
+  }
+
+  /**
    * This process is able to serve. Resolves when it accepts on every listener and the predecessor, if there is
    * one, has stopped accepting; from there it is on probation. Inherited listeners that nobody claimed are closed.
    * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL: the predecessor serves on, and this
@@ -447,6 +459,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       manifest: (version, hello) => this.#manifest(version, hello),
       lend: (name) => this.#lend(name),
       accepted: () => this.#registry.accepted,
+      extended: (ms) => this.#upgrade?.extend(ms),
       ready: () => {
         this.#dropState(); // the successor has it
         this.#upgrade?.ready();

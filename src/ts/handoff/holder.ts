@@ -14,6 +14,7 @@ import {
   readAccepted,
   readAccepting,
   readCount,
+  readExtension,
   readHello,
   readProbation,
   readReason,
@@ -76,6 +77,8 @@ export type HolderCommand =
   | { do: 'deadline'; ms: number | undefined }
   /** The lease is this transaction's from here. */
   | { do: 'lease'; txn: string; hello: Hello }
+  /** The successor needs so much longer to boot. */
+  | { do: 'extend'; ms: number }
   /** The successor has booted. */
   | { do: 'ready' }
   /** Stop accepting on what the successor accepts on (undefined: on everything), so that it can be undone. */
@@ -155,6 +158,16 @@ function onFrame(state: HolderState, frame: Frame, facts: HolderFacts): HolderSt
   if (state.name === 'fds' && type === 'ADOPTED') {
     if (readCount(payload) !== state.sent) throw protocolError('the successor has not adopted what was sent');
     return sendNext(state, state.sent, facts);
+  }
+  if (state.name === 'warm' && type === 'EXTEND') {
+    const ms = readExtension(payload);
+    return {
+      state,
+      commands: [
+        { do: 'deadline', ms },
+        { do: 'extend', ms },
+      ],
+    };
   }
   if (state.name === 'warm' && type === 'READY') return onReady(state.version, payload, facts);
   if (state.name === 'ping' && type === 'PONG') return commit(state.probation, facts);

@@ -29,6 +29,7 @@ export interface HoldingHooks {
   manifest(version: number, hello: Hello): ManifestEntry[];
   lend(name: string): Fd;
   accepted(): number;
+  extended(ms: number): void;
   ready(): void;
   pause(inherited: readonly string[] | undefined, transaction: Transaction): void;
   resume(): void;

@@ -147,6 +147,13 @@ export function readProbation(payload: Payload): Probation {
   return { ms, intervalMs };
 }
 
+/** Of EXTEND: milliseconds. */
+export function readExtension(payload: Payload): number {
+  const ms = numberField(payload, 'ms');
+  if (!Number.isInteger(ms) || ms < 1 || ms > MAX_TIMEOUT_MS) throw protocolError('ms is no time');
+  return ms;
+}
+
 export function readBusy(payload: Payload): Busy {
   return {
     pid: numberField(payload, 'pid'),

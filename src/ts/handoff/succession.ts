@@ -83,6 +83,11 @@ export class Succession {
     return this.#milestone({ type: 'ready' });
   }
 
+  /** The holder waits `ms` more from here. */
+  extend(ms: number): void {
+    this.#dispatch({ type: 'extend', ms });
+  }
+
   giveUp(reason: string): void {
     this.#dispatch({ type: 'giveUp', reason });
   }

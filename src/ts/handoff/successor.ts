@@ -63,6 +63,8 @@ export type SuccessorEvent =
   | { type: 'timeout' }
   /** The program has called ready(). */
   | { type: 'ready' }
+  /** The program needs so much longer to boot. */
+  | { type: 'extend'; ms: number }
   /** Every listener accepts; these were the holder's. */
   | { type: 'accepting'; accepting: Accepting }
   /** The health check has passed. */
@@ -129,6 +131,10 @@ export function stepSuccessor(
     }
     case 'ready':
       return onReady(state, facts);
+    case 'extend': {
+      const waited = state.name === 'warm' && state.version > 1;
+      return { state, commands: waited ? [send('EXTEND', { ms: event.ms })] : [] };
+    }
     case 'accepting':
       return onAccepting(state, event.accepting, facts);
     case 'healthy':

@@ -35,6 +35,8 @@ export interface TransactionHooks {
   accepted(): number;
   busy(txn: string): Busy | undefined;
   leased(txn: string): void;
+  /** It has called extend(). */
+  extended(ms: number): void;
   /** The successor has called ready(). */
   ready(): void;
   /** Stop accepting on these (undefined: on all), so that it can be undone. */
@@ -160,6 +162,9 @@ export class Transaction {
       case 'lease':
         this.#draft.started(command.hello.uptimeMs);
         this.#hooks.leased(command.txn);
+        break;
+      case 'extend':
+        this.#hooks.extended(command.ms);
         break;
       case 'ready':
         this.#draft.ready();
