@@ -34,6 +34,7 @@ const TYPES: FrameType[] = [
   'PROGRESS',
   'RESULT',
   'EXTEND',
+  'REPORT',
 ];
 const HEADER_BYTES = 32;
 const TXN = '00112233445566778899aabbccddeeff';

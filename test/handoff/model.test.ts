@@ -101,6 +101,7 @@ class World {
       listeners: () => LISTENERS,
       busy: () => undefined,
       receipt: () => ({}),
+      generations: () => [],
     });
     this.holderState = step.state;
     for (const command of step.commands) this.#runHolder(command);
@@ -116,6 +117,7 @@ class World {
       probation,
       accepted: () => 0,
       stateOptional: false,
+      figures: () => ({}),
     };
     const step = this.machines.stepSuccessor(this.successorState, event, facts);
     this.successorState = step.state;

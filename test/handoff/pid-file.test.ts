@@ -136,7 +136,8 @@ test('a signal to a process that drains ends neither it nor its connections', as
   const { pid } = await service.hears(/^warning \w+: a process that is superseded cannot be upgraded/);
   assert.equal(pid, first);
   const { said } = await service.json('status', 'shop');
-  assert.deepEqual([said.status.predecessor.pid, said.status.predecessor.state], [first, 'draining']);
+  const [, before] = said.status.generations;
+  assert.deepEqual([before.pid, before.state], [first, 'draining']);
 });
 
 test('a signal that cannot be caught, and a pid file without a name, are refused', async () => {

@@ -12,12 +12,14 @@ import {
 } from '#fdpass/handoff/successor';
 import { frameEvent, sampleFrames, TIMEOUTS } from '../helpers/machines';
 
+const FIGURES = { ageMs: 42, connections: 3, rssBytes: 9 };
 const FACTS: SuccessorFacts = {
   uptimeMs: () => 42,
   timeouts: TIMEOUTS,
   probation: { ms: 50, intervalMs: 20 },
   accepted: () => 7,
   stateOptional: true,
+  figures: () => FIGURES,
 };
 /** For the next sign of life of a holder that stands by. */
 const PATIENCE = 20 + TIMEOUTS.ping + TIMEOUTS.commit;
@@ -51,7 +53,9 @@ const timeout: SuccessorEvent = { type: 'timeout' };
 const commit = frameEvent('COMMIT');
 const drain = frameEvent('DRAIN');
 const ping = frameEvent('PING');
-const probation = frameEvent('PROBATION', { ms: 50 });
+const GENERATIONS = [{ generation: 2, pid: 9, state: 'standby', connections: 4 }];
+const heard: SuccessorCommand = { do: 'heard', generations: GENERATIONS };
+const probation = frameEvent('PROBATION', { ms: 50, generations: GENERATIONS });
 const final = frameEvent('FINAL', { receipt: { so: 'far' } });
 const bye = frameEvent('BYE', { closed: 1, forced: 0, ms: 5 });
 const nak = frameEvent('NAK', { reason: 'changed our mind' });
@@ -134,11 +138,15 @@ test('ready() tells what probation is wanted, PING is answered, COMMIT opens, AC
 test('on probation the program serves, each PING is answered by a health check, and FINAL makes it the owner', () => {
   assert.deepEqual(after(...toProbation), {
     state: { name: 'probation' },
-    commands: [{ do: 'deadline', ms: PATIENCE }, { do: 'serve' }],
+    commands: [heard, { do: 'deadline', ms: PATIENCE }, { do: 'serve' }],
   });
-  assert.deepEqual(after(...toProbation, ping).commands, [{ do: 'deadline', ms: PATIENCE }, { do: 'check' }]);
+  assert.deepEqual(after(...toProbation, ping).commands, [
+    { do: 'heard', generations: [] },
+    { do: 'deadline', ms: PATIENCE },
+    { do: 'check' },
+  ]);
   assert.deepEqual(after(...toProbation, ping, healthy).commands, [
-    { do: 'send', type: 'PONG', payload: {} },
+    { do: 'send', type: 'PONG', payload: FIGURES },
     { do: 'deadline', ms: PATIENCE },
   ]);
   assert.deepEqual(after(...toPrimary), {
@@ -303,6 +311,15 @@ test('a program that needs longer to boot says so, to a holder of version 2 that
   ]);
   assert.deepEqual(after(...toAccepting1.slice(0, 2), extend).commands, []);
   assert.deepEqual(after(offer, fds, end, dead, extend).commands, []);
+});
+
+test('what the holder tells of itself while it drains is heard, and confirms that it does', () => {
+  const report = frameEvent('REPORT', { generations: GENERATIONS });
+  for (const events of [toPrimary, toSilence])
+    assert.deepEqual(after(...events, report), {
+      state: { name: 'primary', version: 2, confirmed: true },
+      commands: [heard],
+    });
 });
 
 test('HURRY is said by an owner to a holder of version 2 only', () => {

@@ -49,6 +49,7 @@ const GOOD: Record<FrameType, Record<string, unknown>> = {
   FINAL: { receipt: {} },
   HURRY: { behind: 2 },
   EXTEND: { ms: 300 },
+  REPORT: { generations: [{ generation: 1, pid: 8, state: 'draining', connections: 3 }] },
 };
 
 const BAD: [FrameType, Record<string, unknown>][] = [
@@ -68,6 +69,7 @@ const BAD: [FrameType, Record<string, unknown>][] = [
   ['ACCEPTING', { inherited: 'all' }],
   ['HURRY', { behind: 'many' }],
   ['EXTEND', { ms: 0 }],
+  ['REPORT', { generations: [null, 7, { pid: 'x' }] }],
   ['EXTEND', { ms: 'long' }],
   ['BUSY', { pid: '9', ageMs: null, state: 3 }],
 ];

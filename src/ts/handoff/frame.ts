@@ -39,6 +39,7 @@ const NUMBERS = {
   PROGRESS: 20,
   RESULT: 21,
   EXTEND: 22,
+  REPORT: 23,
 } as const;
 
 export type FrameType = keyof typeof NUMBERS;

@@ -6,11 +6,14 @@ import {
   type Accepting,
   type Busy,
   type Bye,
+  type Figures,
+  type GenerationStatus,
   type ManifestEntry,
   type Offer,
   type Probation,
   readBusy,
   readBye,
+  readGenerations,
   readNames,
   readOffer,
   readReason,
@@ -27,6 +30,8 @@ export interface SuccessorFacts {
   stateOptional: boolean;
   /** Connections that it has accepted. */
   accepted: () => number;
+  /** How it is, for the holder to tell. */
+  figures: () => Figures;
 }
 
 export type SuccessorState =
@@ -88,6 +93,8 @@ export type SuccessorCommand =
   | { do: 'check' }
   /** The lease and the names are ours. With what the holder knows of the transaction. */
   | { do: 'own'; receipt: unknown }
+  /** How the holder is, and those before it. */
+  | { do: 'heard'; generations: GenerationStatus[] }
   /** See what became of the holder whose connection is over, then say 'dead' or 'alive'. */
   | { do: 'seek' }
   /** We gave up and nobody answers: serve on. */
@@ -139,7 +146,7 @@ export function stepSuccessor(
       return onAccepting(state, event.accepting, facts);
     case 'healthy':
       return state.name === 'probation'
-        ? { state, commands: [send('PONG', {}), ...patience(facts)] }
+        ? { state, commands: [send('PONG', facts.figures()), ...patience(facts)] }
         : stay(state);
     case 'giveUp':
       return onGiveUp(state, event.reason, facts);
@@ -277,13 +284,13 @@ function onFrameAsAccepting(
   const { version } = state;
   if (version === 1 && frame.type === 'DRAIN') return own(1, true);
   if (version > 1 && frame.type === 'PROBATION')
-    return { state: { name: 'probation' }, commands: [...patience(facts), { do: 'serve' }] };
+    return { state: { name: 'probation' }, commands: [heard(frame), ...patience(facts), { do: 'serve' }] };
   if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
   return refuse(state, frame);
 }
 
 function onFrameInProbation(state: SuccessorState, frame: Frame, facts: SuccessorFacts): SuccessorStep {
-  if (frame.type === 'PING') return { state, commands: [...patience(facts), { do: 'check' }] };
+  if (frame.type === 'PING') return { state, commands: [heard(frame), ...patience(facts), { do: 'check' }] };
   if (frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
   throw protocolError(`${frame.type} does not belong into state probation`);
@@ -301,6 +308,7 @@ function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Fr
       state: { name: 'ended' },
       commands: [{ do: 'gone', bye: readBye(frame.payload) }, { do: 'close' }],
     };
+  if (frame.type === 'REPORT') return { state: { ...state, confirmed: true }, commands: [heard(frame)] }; // it drains
   if (state.confirmed) return stay(state);
   if (frame.type === 'DRAIN' || frame.type === 'FINAL') return stay({ ...state, confirmed: true });
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
@@ -442,6 +450,10 @@ function ownAlone(): SuccessorStep {
       { do: 'close' },
     ],
   };
+}
+
+function heard({ payload }: Frame): SuccessorCommand {
+  return { do: 'heard', generations: readGenerations(payload) };
 }
 
 function send(type: FrameType, payload: Record<string, unknown>): SuccessorCommand {

@@ -15,7 +15,15 @@ import {
   stepHolder,
 } from './holder';
 import { type Life, seek } from './life';
-import { type Busy, type Bye, type Hello, isOurs, type ManifestEntry } from './payloads';
+import {
+  type Busy,
+  type Bye,
+  type Figures,
+  type GenerationStatus,
+  type Hello,
+  isOurs,
+  type ManifestEntry,
+} from './payloads';
 import type { ProcessSeam } from './process';
 import { type Receipt, ReceiptDraft } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -33,6 +41,7 @@ export interface TransactionHooks {
   entered(): void;
   /** Connections that this process has accepted. */
   accepted(): number;
+  generations(): GenerationStatus[];
   busy(txn: string): Busy | undefined;
   leased(txn: string): void;
   /** It has called extend(). */
@@ -57,6 +66,7 @@ export class Transaction {
   readonly #deadline: Deadline;
   readonly #lifeOfPeer: () => Life;
   #state: HolderState = HOLDER_START;
+  #figures: Figures = {};
   /** The names that were offered. */
   #offered: string[] = [];
   #superseded = false;
@@ -67,12 +77,13 @@ export class Transaction {
     this.#draft = new ReceiptDraft(hooks.seam.now, HOLDER_START.name);
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
     this.#lifeOfPeer = hooks.seam.remember(hooks.successorPid);
-    const { generation, timeouts, busy } = hooks;
+    const { generation, timeouts, busy, generations } = hooks;
     this.#facts = {
       pid: hooks.seam.pid,
       generation,
       timeouts,
       busy,
+      generations,
       listeners: (version, hello) => this.#offer(version, hello),
       receipt: () => this.#receipt(undefined),
     };
@@ -86,6 +97,11 @@ export class Transaction {
 
   get state(): string {
     return this.#state.name;
+  }
+
+  /** How the successor is, as far as it has said so. */
+  get figures(): Figures {
+    return this.#figures;
   }
 
   /** This process has stopped accepting for the successor's sake. */
@@ -186,6 +202,9 @@ export class Transaction {
         this.#superseded = true;
         this.#channel.unref();
         this.#hooks.superseded(this.#receipt(command.accepted), this);
+        break;
+      case 'heard':
+        this.#figures = command.figures;
         break;
       case 'hurry':
         this.#hooks.hurry(command.behind);
