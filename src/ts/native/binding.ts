@@ -132,12 +132,25 @@ export interface Binding {
   /** What the watcher keeps alive: the callback, and the event loop. At first the loop only. */
   keepWatcher(watcher: WatcherHandle, callback: boolean, loop: boolean): void;
   closeWatcher(watcher: WatcherHandle): void;
+  /** Watchers that are opened from here hear from a thread of the addon instead of libuv. */
+  usePollThread(): void;
 }
 
 /** True where descriptors can be passed: Linux. Elsewhere the package loads and its functions throw. */
 export const isSupported: boolean = process.platform === 'linux';
 
+/** Of libuv's uv_poll_t Bun has none (it aborts), and Deno one that reports once. */
+function hasUvPoll(): boolean {
+  return process.versions['bun'] === undefined && process.versions['deno'] === undefined;
+}
+
 function load(): Binding {
+  const found = find();
+  if (!hasUvPoll()) found.usePollThread();
+  return found;
+}
+
+function find(): Binding {
   const root = path.join(__dirname, '..', '..');
   try {
     return nodeGypBuild(root) as Binding;
