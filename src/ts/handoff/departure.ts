@@ -8,13 +8,13 @@ import type { HandoffTimeouts } from './timeouts';
 const MAX_GENERATIONS = 3;
 
 export class Departure {
-  readonly #registry: Registry;
+  readonly #registry: Pick<Registry, 'drain'>;
   readonly #seam: ProcessSeam;
   readonly #timeouts: HandoffTimeouts;
   /** What cuts the connections that are left. */
   readonly #cuts = new Set<() => void>();
 
-  constructor(registry: Registry, seam: ProcessSeam, timeouts: HandoffTimeouts) {
+  constructor(registry: Pick<Registry, 'drain'>, seam: ProcessSeam, timeouts: HandoffTimeouts) {
     this.#registry = registry;
     this.#seam = seam;
     this.#timeouts = timeouts;

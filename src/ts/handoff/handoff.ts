@@ -9,6 +9,7 @@ import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { BindOptions } from '../names/bind-path';
+import { isSupported } from '../native/binding';
 import type { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
@@ -24,6 +25,7 @@ import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
 import { type Bye, CONTROL_NAME, type Hello, type ManifestEntry, type Offer, STATE_NAME } from './payloads';
 import { PidFile } from './pid-file';
+import { createPlainHandoff } from './plain-handoff';
 import { checkHealth } from './probation';
 import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
 import { type Receipt, readReceipt } from './receipt';
@@ -63,12 +65,13 @@ const RESUME_RETRY_MS = 100;
 
 /**
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
- * until ready(). If not, this process is the first one.
+ * until ready(). If not, this process is the first one. Other systems than Linux: it listens, and nothing is handed over.
  * @throws ERR_HANDOFF_BUSY (with pid, ageMs, state: another upgrade is in progress), ERR_HANDOFF_UNTRUSTED_PEER,
  * ERR_HANDOFF_REFUSED (we are not on its list), ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_BAD_STATE,
  * ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
  */
 export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
+  if (!isSupported) return createPlainHandoff(options);
   return await Handoff.create(options, systemProcess);
 }
 

@@ -136,7 +136,7 @@ export interface Binding {
   usePollThread(): void;
 }
 
-/** True where descriptors can be passed: Linux. Elsewhere the package loads and its functions throw. */
+/** True where descriptors can be passed: Linux. Elsewhere createHandoff() serves without handing over, the rest throws. */
 export const isSupported: boolean = process.platform === 'linux';
 
 /** Of libuv's uv_poll_t Bun has none (it aborts), and Deno one that reports once. */
@@ -169,12 +169,17 @@ function find(): Binding {
 function refuse(): Binding {
   return new Proxy({} as Binding, {
     get() {
-      throw Object.assign(
-        new Error(`fdpass works on Linux only; this is ${process.platform}. Ask isSupported first.`),
-        { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
-      );
+      throw unsupportedPlatform('fdpass');
     },
   });
+}
+
+/** ERR_FDPASS_UNSUPPORTED_PLATFORM */
+export function unsupportedPlatform(what: string): Error & { code: string } {
+  return Object.assign(
+    new Error(`${what} works on Linux only; this is ${process.platform}. Ask isSupported first.`),
+    { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
+  );
 }
 
 export const binding: Binding = isSupported ? load() : refuse();
