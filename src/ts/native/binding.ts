@@ -155,15 +155,38 @@ function find(): Binding {
   try {
     return nodeGypBuild(root) as Binding;
   } catch (cause) {
-    throw Object.assign(
-      new Error(
-        `fdpass has no binary for ${process.platform}-${process.arch}. Compile one (g++, make and python3 are needed): ` +
-          `cd ${root} && npx node-gyp rebuild`,
-        { cause },
-      ),
-      { code: 'ERR_FDPASS_NO_BINARY' },
-    );
+    throw permissionError(root, cause) ?? noBinary(root, cause);
   }
+}
+
+function noBinary(root: string, cause: unknown): Error {
+  return Object.assign(
+    new Error(
+      `fdpass has no binary for ${process.platform}-${process.arch}. Compile one (g++, make and python3 are needed): ` +
+        `cd ${root} && npx node-gyp rebuild`,
+      { cause },
+    ),
+    { code: 'ERR_FDPASS_NO_BINARY' },
+  );
+}
+
+/** Node under --permission refuses to load an addon, and hides files so that they seem not to be there. */
+function permissionError(root: string, cause: unknown): Error | undefined {
+  const { permission } = process as { permission?: { has(scope: string, reference?: string): boolean } };
+  if (permission === undefined) return undefined;
+  const missing = permission.has('fs.read', path.join(root, 'x')) ? [] : [`--allow-fs-read=${root}/*`];
+  const disabled = (cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
+  if (disabled || missing.length > 0) missing.push('--allow-addons');
+  if (missing.length === 0) return undefined;
+  return Object.assign(
+    new Error(
+      `fdpass may not load its binary under Node's permission model. Start Node with ${missing.join(' ')}`,
+      {
+        cause,
+      },
+    ),
+    { code: 'ERR_FDPASS_PERMISSION' },
+  );
 }
 
 function refuse(): Binding {
