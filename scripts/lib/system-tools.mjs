@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { fail, run } from './run.mjs';
 
-// Each command has the name of its package.
+// A command that has the name of its package, or both: { command, package }.
 export const compileTools = ['g++', 'make', 'python3'];
 export const lintTools = ['clang-format'];
 
@@ -12,7 +12,7 @@ export const lintTools = ['clang-format'];
 const testEquipment = ['netcat-openbsd'];
 
 export async function requireTools(tools) {
-  const missing = tools.filter((tool) => !isOnPath(tool));
+  const missing = tools.filter((tool) => !isOnPath(tool.command ?? tool)).map((tool) => tool.package ?? tool);
   if (missing.length === 0) return;
   const packages = missing.join(' ');
   if (process.getuid() !== 0 || !isOnPath('apt-get')) {

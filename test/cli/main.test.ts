@@ -27,8 +27,11 @@ test('--version prints the version of the package', async (t) => {
 
 test('a command or an option that is none is exit code 2, with the way on', async (t) => {
   for (const [args, text] of [
-    [['lss'], /^fdpass: there is no command 'lss'; the commands are: .*, ls\nTry: fdpass --help\n$/],
-    [['--lss'], /^fdpass: there is no option '--lss'; the commands are: .*, ls\nTry: fdpass --help\n$/],
+    [['lss'], /^fdpass: there is no command 'lss'; the commands are: .*, ls, build\nTry: fdpass --help\n$/],
+    [
+      ['--lss'],
+      /^fdpass: there is no option '--lss'; the commands are: .*, ls, build\nTry: fdpass --help\n$/,
+    ],
     [['ls', '--jsn'], /^fdpass ls: Unknown option '--jsn'.*\nTry: fdpass ls --help\n$/],
     [['ls', 'a', 'b'], /^fdpass ls: one TEXT is looked for, not 2; .*\nTry: fdpass ls --help\n$/],
     [['ls', '--', '--help', 'b'], /^fdpass ls: one TEXT/],
@@ -47,6 +50,7 @@ test('a command explains itself', async (t) => {
     [['status', '--help'], 'fdpass status NAME [--json] [--timeout MS] [--address AT]'],
     [['abort', '--help'], 'fdpass abort NAME [--json] [--timeout MS] [--address AT]'],
     [['ps', '--help'], 'fdpass ps [--json]'],
+    [['build', '--help'], 'fdpass build [--json]'],
   ] as const) {
     const { code, stdout, stderr } = await runCli(t, ...args);
     assert.deepEqual([code, stderr], [0, '']);

@@ -17,6 +17,13 @@ function holdConnection(t: test.TestContext, address: string): Promise<void> {
   });
 }
 
+/** Generation, process and state of each. */
+function seen(status: {
+  generations: { generation: number; pid: number; state: string }[];
+}): [number, number, string][] {
+  return status.generations.map(({ generation, pid, state }) => [generation, pid, state]);
+}
+
 test('status shows the process, its listeners with addresses, and open connections', async (t) => {
   const service = new Service(t);
   const pid = await service.start();
@@ -43,7 +50,11 @@ test('status --json is one object for scripts', async (t) => {
   const { outcome, status, ...rest } = said;
   assert.deepEqual([outcome, rest], ['status', {}]);
   const { ageMs, rssBytes, listeners, ...facts } = status;
-  assert.deepEqual(facts, { name: 'shop', pid, generation: 1, state: 'serving', connections: 0 });
+  const { generations, ...others } = facts;
+  assert.deepEqual(others, { name: 'shop', pid, generation: 1, state: 'serving', connections: 0 });
+  const [{ ageMs: age, rssBytes: rss, ...self }, ...more] = generations;
+  assert.deepEqual([self, more], [{ generation: 1, pid, state: 'serving', connections: 0 }, []]);
+  assert.ok(age > 0 && rss > 1e6);
   assert.ok(ageMs > 0 && ageMs < 60_000);
   assert.ok(rssBytes > 1e6);
   const [{ address, ...listener }] = listeners;
@@ -59,7 +70,10 @@ test('status shows the successor that warms up, and does not disturb it', async 
   const second = await service.says('warm');
   const { status } = (await service.json('status', 'shop')).said;
   assert.equal(status.pid, first);
-  assert.deepEqual([status.successor.pid, status.successor.state], [second, 'warm']);
+  assert.deepEqual(seen(status), [
+    [2, second, 'warm'],
+    [1, first, 'serving'],
+  ]);
   const { stdout } = await service.run('status', 'shop');
   assert.match(stdout, new RegExp(`^2 +${second} +warm +.*\n1 +${first} +serving `, 'm'));
   process.kill(second, 'SIGUSR2');
@@ -74,31 +88,46 @@ test('on probation whoever answers names the other', async (t) => {
   const second = await service.says('ready');
   for (let i = 0; i < 4; i++) {
     const { status } = (await service.json('status', 'shop')).said;
-    if (status.pid === first) {
-      assert.equal(status.state, 'standby');
-      assert.deepEqual([status.successor.pid, status.successor.state], [second, 'probation']);
-    } else {
-      assert.deepEqual([status.pid, status.state], [second, 'probation']);
-      assert.deepEqual(status.predecessor, { pid: first, generation: 1, state: 'standby' });
-    }
+    assert.deepEqual(seen(status), [
+      [2, second, 'probation'],
+      [1, first, 'standby'],
+    ]);
+    assert.equal(status.state, status.pid === first ? 'standby' : 'probation');
+    const [, before] = status.generations;
+    assert.ok(before.rssBytes > 1e6, 'whoever answers knows how the old one is');
   }
 });
 
-test('status shows a predecessor until it has ended', async (t) => {
+test('status shows all that drain, with their connections and memory, until they have ended', async (t) => {
   const service = new Service(t);
   const first = await service.start();
   const { listeners } = (await service.json('status', 'shop')).said.status;
   await holdConnection(t, listeners[0].address);
   assert.equal((await service.run('restart', 'shop')).code, 0);
+  const second = (await service.json('status', 'shop')).said.status.pid;
+  await holdConnection(t, listeners[0].address);
+  assert.equal((await service.run('restart', 'shop')).code, 0);
   const { status } = (await service.json('status', 'shop')).said;
-  assert.deepEqual(status.predecessor, { pid: first, generation: 1, state: 'draining' });
+  assert.deepEqual(seen(status), [
+    [3, status.pid, 'serving'],
+    [2, second, 'draining'],
+    [1, first, 'draining'],
+  ]);
+  for (const { connections, rssBytes, ageMs } of status.generations.slice(1)) {
+    assert.equal(connections, 1);
+    assert.ok(rssBytes > 1e6 && ageMs > 0);
+  }
   assert.match(
     (await service.run('status', 'shop')).stdout,
-    new RegExp(`^1 +${first} +draining +- +- +-$`, 'm'),
+    new RegExp(
+      `^2 +${second} +draining +[\\d.]+ s +1 +\\d+ MB\n1 +${first} +draining +[\\d.]+ s +1 +\\d+ MB$`,
+      'm',
+    ),
   );
   process.kill(first, 'SIGKILL');
+  process.kill(second, 'SIGKILL');
   await service.says('settled');
-  assert.equal((await service.json('status', 'shop')).said.status.predecessor, undefined);
+  assert.deepEqual(seen((await service.json('status', 'shop')).said.status), [[3, status.pid, 'serving']]);
 });
 
 test('ps lists what runs, and remarks on what does not answer', async (t) => {

@@ -10,7 +10,7 @@ import { type Cell, isDeadly, isStarving, type Side } from './table';
 
 export interface CellResult {
   /** Who served when it was over. */
-  served: Side | 'both';
+  served: Side;
   answered: number;
   /** Requests that failed and may have: those inside a process that died, or that one without descriptors turned away. */
   allowed: number;
@@ -47,7 +47,7 @@ export async function runCell(t: Ending, cell: Cell): Promise<CellResult> {
   const served = await settled(cast, cell);
   if (isStarving(cell.how)) await relieve(cast[cell.side]);
   for (const side of ['old', 'new'] as const) {
-    if (served === side || served === 'both') await load.served(cast[side].pid);
+    if (served === side) await load.served(cast[side].pid);
     else await cast[side].exit(); // drained, given up, or killed
   }
   assert.ok(existsSync(stage.file(`fault-${cast[cell.side].pid}`)), 'nothing went wrong: this tests nothing');
@@ -59,7 +59,7 @@ export async function runCell(t: Ending, cell: Cell): Promise<CellResult> {
   await load.served(third.pid);
   const { answered, failures } = await load.stop();
   assertAllowed(failures, cell);
-  await assertGone(cast, served, third);
+  await Promise.all([cast.old.exit(), cast.new.exit()]);
   // The third went through the same, and nothing went wrong.
   if (left !== undefined) await assertOpen(third, left);
   return { served, answered, allowed: failures.length };
@@ -130,7 +130,7 @@ async function isStopped(pid: number): Promise<void> {
   });
 }
 
-async function settled(cast: Cast, { wins }: Cell): Promise<Side | 'both'> {
+async function settled(cast: Cast, { wins }: Cell): Promise<Side> {
   const confirmed = await cast.new.event('confirmed').then(
     () => true,
     (error) => {
@@ -138,7 +138,7 @@ async function settled(cast: Cast, { wins }: Cell): Promise<Side | 'both'> {
       return false;
     },
   );
-  const served = confirmed ? (wins === 'both' ? 'both' : 'new') : 'old';
+  const served = confirmed ? 'new' : 'old';
   if (wins !== 'either') assert.equal(served, wins);
   if (served === 'new') await Promise.race([cast.old.event('superseded'), cast.old.gone]);
   return served;
@@ -168,9 +168,9 @@ async function assertOpen(actor: Actor, expected: string[]): Promise<void> {
   }
 }
 
-/** The pid file names who serves, once that one has noticed; where it cannot be written, or two serve, it is whole all the same. */
-async function assertNamed(stage: Stage, cast: Cast, served: Side | 'both', { how }: Cell): Promise<void> {
-  const names = served === 'both' || isStarving(how) ? [cast.old, cast.new] : [cast[served]];
+/** The pid file names who serves, once that one has noticed; where it cannot be written, it is whole all the same. */
+async function assertNamed(stage: Stage, cast: Cast, served: Side, { how }: Cell): Promise<void> {
+  const names = isStarving(how) ? [cast.old, cast.new] : [cast[served]];
   await within(`a pid file that names ${names.map(({ pid }) => pid).join(' or ')}`, async () => {
     const isNamed = (text: string): boolean => names.some(({ pid }) => text === `${pid}\n`);
     while (!isNamed(readFileSync(stage.file('pid'), 'utf8'))) await nextTurn();
@@ -181,12 +181,4 @@ function assertAllowed(failures: string[], { how }: Cell): void {
   const most = isDeadly(how) ? WORKERS : how === 'no descriptors' ? Number.POSITIVE_INFINITY : 0;
   const wrong = failures.filter((text) => !CUT.test(text));
   assert.deepEqual(failures.length > most ? failures : wrong, []);
-}
-
-/** Of two that serve the third has replaced one, and which one is the kernel's choice: the other is ended by hand. */
-async function assertGone(cast: Cast, served: Side | 'both', third: Actor): Promise<void> {
-  const { predecessor } = (await third.event('created')) as unknown as { predecessor: { pid: number } };
-  const left = [cast.old, cast.new].find(({ pid }) => pid !== predecessor.pid);
-  if (served === 'both') await left?.call('close');
-  await Promise.all([cast.old.exit(), cast.new.exit()]);
 }

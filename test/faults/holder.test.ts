@@ -88,7 +88,6 @@ test('a holder that never answers HELLO is given up', async (t) => {
 });
 
 const ends: [string, (holder: RawHolder) => Promise<void>][] = [
-  ['dies', (holder) => holder.close()],
   ['falls silent', async () => {}],
   ['talks nonsense', (holder) => holder.sendRaw(Buffer.from('what?'))],
 ];
@@ -103,6 +102,16 @@ for (const [what, end] of ends) {
     assert.equal(await httpClient({ port }, { keepAlive: false }).ask(), successor.pid);
   });
 }
+
+test('a successor whose holder hangs up and lives leaves the service to it', async (t) => {
+  const [, holder, successor] = await meet(t, { timeouts: { commit: 200 } });
+  await holder.commit();
+  await holder.hangUp();
+  const { error } = (await successor.event('failed')) as unknown as { error: Failure };
+  assert.equal(error.code, 'ERR_HANDOFF_ROLLED_BACK');
+  assert.match(error.message, /it lives/);
+  assert.equal(await successor.exit(), 1);
+});
 
 test('a successor whose holder takes the service back stops accepting, on the control socket too', async (t) => {
   const [stage, holder, successor] = await meet(t, { timeouts: { commit: 200 } });

@@ -17,7 +17,6 @@ or processes are left. FILTER: only cells whose name contains it ("SIGKILL of th
   ok     no request failed
   N      N requests failed that may: those inside a process that died (at most one for each client), or new connections
          turned away by a process that had no descriptor left
-  both   both processes served in the end; every request was answered
   n.a.   cannot be, for the reason below the table
   FAILED
 

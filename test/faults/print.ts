@@ -1,6 +1,6 @@
 // The fault matrix as text: a table for each side, and a legend of what is not simply ok.
 import type { CellResult } from './cell';
-import { both, type Cell, faults, matrix, type Side, states } from './table';
+import { type Cell, faults, matrix, type Side, states } from './table';
 
 export type Judged = Cell & { result?: CellResult; error?: string };
 
@@ -12,7 +12,6 @@ export function printMatrix(judged: readonly Judged[]): string {
   const answered = judged.reduce((sum, { result }) => sum + (result?.answered ?? 0), 0);
   const allowed = judged.reduce((sum, { result }) => sum + (result?.allowed ?? 0), 0);
   const legend = reasons.map((why, i) => `(${i + 1}) ${why}`);
-  if (count(({ result }) => result?.served === 'both') > 0) legend.push(`both: ${both}`);
   return [
     ...tables,
     ...legend,
@@ -38,7 +37,6 @@ function table(side: Side, judged: readonly Judged[], reasons: string[]): string
 function text(one: Judged | undefined): string {
   if (one === undefined) return '';
   if (one.result === undefined) return 'FAILED';
-  if (one.result.served === 'both') return 'both';
   return one.result.allowed === 0 ? 'ok' : `${one.result.allowed}`;
 }
 

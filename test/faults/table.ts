@@ -31,8 +31,8 @@ export interface Cell {
   side: Side;
   state: State;
   how: How;
-  /** 'both': nobody can know better; see `both`. 'either': each is right, as long as it is one. */
-  wins: Side | 'either' | 'both';
+  /** 'either': each is right, as long as it is one. */
+  wins: Side | 'either';
   /** When it happens. Without frame and `atBoot`: when the test says so. */
   at: Pick<Fault, 'frame' | 'nth' | 'atBoot'>;
   /** In the part that `npm test` runs. */
@@ -80,10 +80,6 @@ const starving: readonly How[] = ['no descriptors', 'disk full'];
 export const isDeadly = (how: How): boolean => deadly.includes(how);
 export const isStarving = (how: How): boolean => starving.includes(how);
 
-/** Why both serve in the end, where they do. */
-export const both =
-  'each side sees the other go, though both live: both serve until one of them is replaced or ended';
-
 export const whys = {
   noConnection: 'there is no connection yet',
   onlyServer: 'the descriptors are with this process alone: its death is that of the only server',
@@ -105,11 +101,11 @@ function winner(side: Side, state: State, how: How): Cell['wins'] {
   return side === 'new' ? ofSuccessor(state, how) : ofHolder(state, how);
 }
 
-function ofSuccessor(state: State, how: How): Side | 'either' | 'both' {
+function ofSuccessor(state: State, how: How): Side | 'either' {
   if (isDeadly(how)) return 'old';
   if (how === 'EOF') {
-    if (state === 'drain') return 'new';
-    return state === 'hello' || state === 'offer' ? 'either' : 'both'; // it may ask once more
+    if (state === 'final' || state === 'drain') return 'new'; // it has read FINAL
+    return state === 'hello' || state === 'offer' ? 'either' : 'old'; // it may ask once more
   }
   switch (state) {
     case 'boot': // it is continued, and has missed nothing
@@ -123,9 +119,9 @@ function ofSuccessor(state: State, how: How): Side | 'either' | 'both' {
   }
 }
 
-function ofHolder(state: State, how: How): Side | 'either' | 'both' {
+function ofHolder(state: State, how: How): Side | 'either' {
   if (isDeadly(how) || state === 'drain') return 'new';
-  if (how === 'EOF') return state === 'hello' || state === 'fds' ? 'either' : 'both';
+  if (how === 'EOF') return state === 'hello' || state === 'fds' ? 'either' : 'old';
   // Before the old one has stopped accepting, a new one that hears nothing, or nonsense, does not go on.
   return state === 'probation' || state === 'probing' || state === 'final' ? 'new' : 'old';
 }
@@ -152,7 +148,6 @@ export function title({ side, state, how, wins }: Cell): string {
     old: 'the old one serves',
     new: 'the new one serves',
     either: 'one serves',
-    both: 'both serve',
   };
   return `${how} of the ${side} process in state ${state}: ${end[wins]}, nobody is refused`;
 }

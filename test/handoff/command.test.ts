@@ -64,8 +64,9 @@ test('status and restart take no lease from a takeover that is under way', async
   await peer.send('COMMAND', { command: 'status' });
   assert.equal((await peer.hear())?.type, 'PROGRESS', 'the listeners');
   const heard = await peer.hear();
-  const { status } = (heard?.payload ?? {}) as { status: { pid: number; successor: { pid: number } } };
-  assert.deepEqual([status.pid, status.successor.pid], [holder.pid, successor.pid]);
+  const { status } = (heard?.payload ?? {}) as { status: { generations: { pid: number }[] } };
+  const pids = status.generations.map(({ pid }) => pid);
+  assert.deepEqual(pids, [successor.pid, holder.pid]);
   await peer.close();
   await successor.call('ready');
   assert.equal(await holder.exit(), 0);

@@ -33,6 +33,8 @@ const TYPES: FrameType[] = [
   'COMMAND',
   'PROGRESS',
   'RESULT',
+  'EXTEND',
+  'REPORT',
 ];
 const HEADER_BYTES = 32;
 const TXN = '00112233445566778899aabbccddeeff';

@@ -8,6 +8,7 @@ import {
   type HolderEvent,
   type HolderFacts,
   type HolderState,
+  REPORT_MS,
   stepHolder,
 } from '#fdpass/handoff/holder';
 import { type Busy, MAX_FDS_PER_FRAME, type ManifestEntry } from '#fdpass/handoff/payloads';
@@ -27,6 +28,7 @@ function facts(over: { listeners?: ManifestEntry[]; busy?: Busy } = {}): HolderF
     listeners: () => over.listeners ?? LISTENERS,
     busy: () => over.busy,
     receipt: () => ({ so: 'far' }),
+    generations: () => GENERATIONS,
   };
 }
 
@@ -34,6 +36,11 @@ const hello = { versions: [1, 2], uptimeMs: 40, stateOptional: false };
 const WANTED = { probationMs: 50, intervalMs: 20 };
 const INHERITED = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
 const RECEIPT = { receipt: { so: 'far' } };
+const GENERATIONS = [{ generation: 3, pid: 100, state: 'standby', connections: 4 }];
+const report: HolderCommand[] = [
+  { do: 'send', type: 'REPORT', payload: { generations: GENERATIONS } },
+  { do: 'deadline', ms: REPORT_MS },
+];
 
 /** Steps through frames from the start, and gives the last step. */
 function after(frames: [FrameType, Record<string, unknown>][], given = facts()) {
@@ -101,7 +108,7 @@ test('READY gets PING, PONG gets COMMIT, and the holder accepts on until ACCEPTI
   ]);
   assert.deepEqual(after(toProbation).commands, [
     { do: 'pause', accepting: INHERITED },
-    { do: 'send', type: 'PROBATION', payload: { ms: 50 } },
+    { do: 'send', type: 'PROBATION', payload: { ms: 50, generations: GENERATIONS } },
     { do: 'deadline', ms: 20 },
   ]);
 });
@@ -115,7 +122,7 @@ test('a probation lasts as long as was asked for, has a PING in every interval, 
   while (step.state.name === 'probation') {
     step = stepHolder(step.state, timeout, facts());
     assert.deepEqual(step.commands, [
-      { do: 'send', type: 'PING', payload: {} },
+      { do: 'send', type: 'PING', payload: { generations: GENERATIONS } },
       { do: 'deadline', ms: TIMEOUTS.ping },
     ]);
     step = stepHolder(step.state, pong, facts());
@@ -137,10 +144,7 @@ test('without a probation FINAL follows at once, and DRAIN makes the holder drai
     { do: 'send', type: 'FINAL', payload: RECEIPT },
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
-  assert.deepEqual(after(toDraining).commands, [
-    { do: 'deadline', ms: undefined },
-    { do: 'supersede', accepted: 7 },
-  ]);
+  assert.deepEqual(after(toDraining).commands, [{ do: 'supersede', accepted: 7 }, ...report]);
 });
 
 test('a successor of version 1 is neither pinged nor put on probation', () => {
@@ -150,12 +154,12 @@ test('a successor of version 1 is neither pinged nor put on probation', () => {
     { do: 'deadline', ms: TIMEOUTS.commit },
   ]);
   assert.deepEqual(after([...toCommit1, ['ACCEPTING', {}]]), {
-    state: { name: 'draining' },
+    state: { name: 'draining', version: 1 },
     commands: [
-      { do: 'deadline', ms: undefined },
       { do: 'pause', accepting: { inherited: undefined, bound: [], rssBytes: undefined } },
       { do: 'send', type: 'DRAIN', payload: {} },
       { do: 'supersede', accepted: undefined },
+      { do: 'deadline', ms: undefined },
     ],
   });
 });
@@ -163,10 +167,11 @@ test('a successor of version 1 is neither pinged nor put on probation', () => {
 const probation = after(toProbation).state;
 const probing = stepHolder(probation, timeout, facts()).state;
 const final = after(withoutProbation).state;
+const severed = stepHolder(final, { type: 'end', heard: true }, facts()).state;
 const nakEvent = frameEvent('NAK', { reason: 'too many errors' });
 
 const relapses: [what: string, state: HolderState, event: HolderEvent, code: string, reason: RegExp][] = [
-  ['dies', probation, { type: 'end' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['dies', probation, { type: 'end', heard: true }, 'ERR_HANDOFF_ABORTED', /died/],
   ['gives up', probation, nakEvent, 'ERR_HANDOFF_ABORTED', /too many errors/],
   ['gives up without a reason', probation, frameEvent('NAK'), 'ERR_HANDOFF_ABORTED', /no reason/],
   ['does not answer', probing, timeout, 'ERR_HANDOFF_TIMEOUT', /does not answer/],
@@ -174,7 +179,8 @@ const relapses: [what: string, state: HolderState, event: HolderEvent, code: str
   ['answers before it is asked', probation, pong, 'ERR_HANDOFF_PROTOCOL', /PONG/],
   ['says what does not belong here', probing, frameEvent('READY'), 'ERR_HANDOFF_PROTOCOL', /READY/],
   ['is called off', probing, { type: 'abort', reason: 'changed our mind' }, 'ERR_HANDOFF_ABORTED', /mind/],
-  ['dies before it owns anything', final, { type: 'end' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['dies before it owns anything', severed, { type: 'dead' }, 'ERR_HANDOFF_ABORTED', /died/],
+  ['cannot have read FINAL', final, { type: 'end', heard: false }, 'ERR_HANDOFF_ABORTED', /before FINAL/],
   ['gives up before it owns anything', final, nakEvent, 'ERR_HANDOFF_ABORTED', /too many errors/],
 ];
 for (const [what, state, event, code, reason] of relapses) {
@@ -193,11 +199,35 @@ for (const [what, state, event, code, reason] of relapses) {
 
 test('once FINAL is sent, silence, garbage and an abort do not bring the holder back: the successor may own it all', () => {
   for (const event of [timeout, { type: 'garbage', reason: 'noise' } as const, frameEvent('READY')]) {
-    assert.deepEqual(stepHolder(final, event, facts()).state, { name: 'draining' }, event.type);
+    assert.deepEqual(stepHolder(final, event, facts()).state, { name: 'draining', version: 2 }, event.type);
   }
   for (const event of [{ type: 'abort', reason: 'no' } as const, { type: 'settle' } as const, pong]) {
     assert.deepEqual(stepHolder(final, event, facts()), { state: final, commands: [] }, event.type);
   }
+});
+
+test('a successor that needs longer to boot gets what it asks for, and its upgrade() hears of it', () => {
+  const { state } = after(toWarm);
+  assert.deepEqual(stepHolder(state, frameEvent('EXTEND', { ms: 300 }), facts()), {
+    state,
+    commands: [
+      { do: 'deadline', ms: 300 },
+      { do: 'extend', ms: 300 },
+    ],
+  });
+});
+
+test('when the connection is over behind FINAL the holder looks whether the successor lives, and believes that it serves', () => {
+  const end = stepHolder(final, { type: 'end', heard: true }, facts());
+  assert.deepEqual(end, {
+    state: { name: 'severed' },
+    commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }],
+  });
+  const step = stepHolder(end.state, { type: 'alive' }, facts());
+  assert.deepEqual(step, {
+    state: { name: 'draining', version: 2 },
+    commands: [{ do: 'supersede', accepted: undefined }, ...report],
+  });
 });
 
 test('a holder that leaves ends the probation early, also with a PING unanswered', () => {
@@ -211,12 +241,16 @@ test('a holder that leaves ends the probation early, also with a PING unanswered
 test('a successor that took everything over while the holder was stopped is believed', () => {
   for (const state of [probation, probing]) {
     const step = stepHolder(state, frameEvent('DRAIN'), facts());
-    assert.deepEqual(step.state, { name: 'draining' });
-    assert.deepEqual(step.commands, [
-      { do: 'deadline', ms: undefined },
-      { do: 'supersede', accepted: undefined },
-    ]);
+    assert.deepEqual(step.state, { name: 'draining', version: 2 });
+    assert.deepEqual(step.commands, [{ do: 'supersede', accepted: undefined }, ...report]);
   }
+});
+
+test('a draining holder tells how it is, again and again; a successor of version 1 would not understand it', () => {
+  const { state } = after(toDraining);
+  assert.deepEqual(stepHolder(state, timeout, facts()), { state, commands: report });
+  const old = after([...toCommit1, ['ACCEPTING', {}]]).state;
+  assert.deepEqual(stepHolder(old, timeout, facts()).commands, [{ do: 'deadline', ms: undefined }]);
 });
 
 test('a draining holder is told how many drain behind it', () => {
@@ -229,7 +263,11 @@ test('the end of the drain is told with its counts, and ends the transaction', (
   const { state } = after(toDraining);
   assert.deepEqual(stepHolder(state, { type: 'drained', bye: { closed: 4, forced: 1, ms: 30 } }, facts()), {
     state: { name: 'ended' },
-    commands: [{ do: 'send', type: 'BYE', payload: { closed: 4, forced: 1, ms: 30 } }, { do: 'close' }],
+    commands: [
+      { do: 'deadline', ms: undefined },
+      { do: 'send', type: 'BYE', payload: { closed: 4, forced: 1, ms: 30 } },
+      { do: 'close' },
+    ],
   });
 });
 
@@ -313,6 +351,7 @@ const states: Record<HolderState['name'], HolderState> = {
   commit: after(toCommit).state,
   probation,
   final,
+  severed,
   draining: after(toDraining).state,
   ended: { name: 'ended' },
 };
@@ -320,7 +359,9 @@ const states: Record<HolderState['name'], HolderState> = {
 const others: HolderEvent[] = [
   { type: 'start' },
   { type: 'garbage', reason: 'noise' },
-  { type: 'end' },
+  { type: 'end', heard: true },
+  { type: 'dead' },
+  { type: 'alive' },
   { type: 'timeout' },
   { type: 'abort', reason: 'changed our mind' },
   { type: 'settle' },
@@ -342,11 +383,14 @@ const progress = new Set([
   ...['hello', 'offer', 'fds', 'warm', 'ping', 'commit'].flatMap((state) => [
     `${state}+drained`,
     `${state}+settle`,
+    `${state}+dead`,
+    `${state}+alive`,
   ]),
   'hello+HELLO',
   'offer+WANT',
   'offer+WANT {}',
   'fds+ADOPTED',
+  'warm+EXTEND',
   'warm+READY',
   'ping+PONG',
   'ping+PONG {}',
@@ -367,7 +411,7 @@ for (const [name, state] of Object.entries(states)) {
         assert.deepEqual(step, { state, commands: [] }, id);
       } else if (name === 'draining') {
         assert.equal(failure, undefined, `${id}: a drain cannot fail`);
-      } else if (name === 'probation' || name === 'final') {
+      } else if (name === 'probation' || name === 'final' || name === 'severed') {
         assert.equal(
           step.state.name === 'ended',
           resumes,

@@ -53,9 +53,10 @@ test('the pid file does not change while the new process is on probation', async
 test('a process that has to serve again puts its own id back', async (t) => {
   const { service, first, file } = await started(t);
   const peer = new RawPeer(service.address);
-  await peer.advance('final');
-  writeFileSync(file, '1\n'); // as a successor does when it reads FINAL
-  await peer.close();
+  await peer.advance('commit');
+  writeFileSync(file, '1\n'); // as a successor does that owns everything
+  await peer.send('ACCEPTING', { inherited: [] });
+  await peer.close(); // FINAL has no reader
   await service.says('rolledback');
   assert.equal(pidIn(file), first);
 });
@@ -135,7 +136,8 @@ test('a signal to a process that drains ends neither it nor its connections', as
   const { pid } = await service.hears(/^warning \w+: a process that is superseded cannot be upgraded/);
   assert.equal(pid, first);
   const { said } = await service.json('status', 'shop');
-  assert.deepEqual([said.status.predecessor.pid, said.status.predecessor.state], [first, 'draining']);
+  const [, before] = said.status.generations;
+  assert.deepEqual([before.pid, before.state], [first, 'draining']);
 });
 
 test('a signal that cannot be caught, and a pid file without a name, are refused', async () => {

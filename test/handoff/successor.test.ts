@@ -12,12 +12,14 @@ import {
 } from '#fdpass/handoff/successor';
 import { frameEvent, sampleFrames, TIMEOUTS } from '../helpers/machines';
 
+const FIGURES = { ageMs: 42, connections: 3, rssBytes: 9 };
 const FACTS: SuccessorFacts = {
   uptimeMs: () => 42,
   timeouts: TIMEOUTS,
   probation: { ms: 50, intervalMs: 20 },
   accepted: () => 7,
   stateOptional: true,
+  figures: () => FIGURES,
 };
 /** For the next sign of life of a holder that stands by. */
 const PATIENCE = 20 + TIMEOUTS.ping + TIMEOUTS.commit;
@@ -41,6 +43,8 @@ const offer = frameEvent('OFFER', OFFER);
 const fds = frameEvent('FDS', { names: ['(control)', 'web'] });
 const ready: SuccessorEvent = { type: 'ready' };
 const end: SuccessorEvent = { type: 'end' };
+const dead: SuccessorEvent = { type: 'dead' };
+const alive: SuccessorEvent = { type: 'alive' };
 const ACCEPTING = { inherited: ['web'], bound: ['more'], rssBytes: 9 };
 const accepting: SuccessorEvent = { type: 'accepting', accepting: ACCEPTING };
 const healthy: SuccessorEvent = { type: 'healthy' };
@@ -49,7 +53,9 @@ const timeout: SuccessorEvent = { type: 'timeout' };
 const commit = frameEvent('COMMIT');
 const drain = frameEvent('DRAIN');
 const ping = frameEvent('PING');
-const probation = frameEvent('PROBATION', { ms: 50 });
+const GENERATIONS = [{ generation: 2, pid: 9, state: 'standby', connections: 4 }];
+const heard: SuccessorCommand = { do: 'heard', generations: GENERATIONS };
+const probation = frameEvent('PROBATION', { ms: 50, generations: GENERATIONS });
 const final = frameEvent('FINAL', { receipt: { so: 'far' } });
 const bye = frameEvent('BYE', { closed: 1, forced: 0, ms: 5 });
 const nak = frameEvent('NAK', { reason: 'changed our mind' });
@@ -132,11 +138,15 @@ test('ready() tells what probation is wanted, PING is answered, COMMIT opens, AC
 test('on probation the program serves, each PING is answered by a health check, and FINAL makes it the owner', () => {
   assert.deepEqual(after(...toProbation), {
     state: { name: 'probation' },
-    commands: [{ do: 'deadline', ms: PATIENCE }, { do: 'serve' }],
+    commands: [heard, { do: 'deadline', ms: PATIENCE }, { do: 'serve' }],
   });
-  assert.deepEqual(after(...toProbation, ping).commands, [{ do: 'deadline', ms: PATIENCE }, { do: 'check' }]);
+  assert.deepEqual(after(...toProbation, ping).commands, [
+    { do: 'heard', generations: [] },
+    { do: 'deadline', ms: PATIENCE },
+    { do: 'check' },
+  ]);
   assert.deepEqual(after(...toProbation, ping, healthy).commands, [
-    { do: 'send', type: 'PONG', payload: {} },
+    { do: 'send', type: 'PONG', payload: FIGURES },
     { do: 'deadline', ms: PATIENCE },
   ]);
   assert.deepEqual(after(...toPrimary), {
@@ -176,7 +186,7 @@ test('BYE of the drained holder brings its counts, its death brings none; both e
 });
 
 test('a holder that dies while the successor boots leaves it an orphan that goes on alone at ready()', () => {
-  const orphan = after(offer, fds, end);
+  const orphan = after(offer, fds, end, dead);
   assert.deepEqual(orphan, { state: { name: 'orphan' }, commands: [] });
   const opening = stepSuccessor(orphan.state, ready, FACTS);
   assert.deepEqual(opening.commands, open);
@@ -184,21 +194,39 @@ test('a holder that dies while the successor boots leaves it an orphan that goes
 });
 
 test('a holder that dies after READY is succeeded at once', () => {
-  const step = after(offer, fds, ready, end);
+  const step = after(offer, fds, ready, end, dead);
   assert.deepEqual(step.commands, open);
   assert.deepEqual(stepSuccessor(step.state, accepting, FACTS).commands, ownAlone);
 });
 
 test('a holder that dies while the listeners open is succeeded when they are open, once', () => {
-  const step = after(offer, fds, ready, commit, end);
+  const step = after(offer, fds, ready, commit, end, dead);
   assert.deepEqual(step.commands, []);
   assert.deepEqual(stepSuccessor(step.state, accepting, FACTS).commands, ownAlone);
 });
 
 test('a holder that dies after ACCEPTING, or while it stands by, is succeeded', () => {
   for (const events of [toAccepting, toAccepting1, toProbation, [...toProbation, giveUp]]) {
-    assert.deepEqual(after(...events, end).commands, ownAlone);
+    assert.deepEqual(after(...events, end, dead).commands, ownAlone);
   }
+});
+
+test('when the connection is over a successor looks whether the holder is, before it goes on alone', () => {
+  const booted = [offer, fds];
+  for (const events of [booted, [...booted, ready], [...booted, ready, commit], toAccepting, toProbation]) {
+    const before = after(...events);
+    assert.deepEqual(stepSuccessor(before.state, end, FACTS), {
+      state: before.state,
+      commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }],
+    });
+  }
+});
+
+test('a holder that lives though the connection is lost keeps the service', () => {
+  for (const events of [[], [ready], [ready, commit]])
+    assertFailed(after(offer, fds, ...events, end, alive).commands, 'ERR_HANDOFF_ABORTED', false);
+  for (const events of [toAccepting, toAccepting1, toProbation, [...toProbation, giveUp]])
+    assertFailed(after(...events, end, alive).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
 });
 
 test('a holder that falls silent is succeeded, and told so for when it wakes up', () => {
@@ -241,14 +269,14 @@ test('a successor that gives up on probation serves until the holder has said th
   for (const events of [toAccepting, toProbation, [...toProbation, ping]]) {
     const failing = after(...events, giveUp);
     assert.deepEqual(failing, {
-      state: { name: 'failing', reason: 'cannot' },
+      state: { name: 'failing', reason: 'cannot', final: false },
       commands: [
         { do: 'send', type: 'NAK', payload: { reason: 'cannot' } },
         { do: 'deadline', ms: TIMEOUTS.commit },
       ],
     });
     // What was on its way does not change that.
-    const late: SuccessorEvent[] = [ping, probation, final, healthy, garbage];
+    const late: SuccessorEvent[] = [ping, probation, healthy, garbage];
     for (const event of late) {
       assert.deepEqual(stepSuccessor(failing.state, event, FACTS), { state: failing.state, commands: [] });
     }
@@ -256,6 +284,12 @@ test('a successor that gives up on probation serves until the holder has said th
     assert.deepEqual(again, { state: failing.state, commands: [{ do: 'deadline', ms: TIMEOUTS.commit }] });
     assertFailed(stepSuccessor(failing.state, nak, FACTS).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
   }
+});
+
+test('a successor that gives up as FINAL comes owns the service if the holder goes without taking it back', () => {
+  const late = [...toProbation, giveUp, final];
+  assertFailed(after(...late, nak).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
+  for (const event of [alive, dead]) assert.deepEqual(after(...late, end, event).commands, ownAlone);
 });
 
 test('a successor that gives up and finds the holder silent serves on, and steps down when it answers', () => {
@@ -268,6 +302,24 @@ test('the holder that takes the service back on probation is obeyed, whatever it
   for (const event of [nak, frameEvent('NAK')]) {
     assertFailed(after(...toProbation, event).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
   }
+});
+
+test('a program that needs longer to boot says so, to a holder of version 2 that waits for it', () => {
+  const extend: SuccessorEvent = { type: 'extend', ms: 300 };
+  assert.deepEqual(after(offer, fds, extend).commands, [
+    { do: 'send', type: 'EXTEND', payload: { ms: 300 } },
+  ]);
+  assert.deepEqual(after(...toAccepting1.slice(0, 2), extend).commands, []);
+  assert.deepEqual(after(offer, fds, end, dead, extend).commands, []);
+});
+
+test('what the holder tells of itself while it drains is heard, and confirms that it does', () => {
+  const report = frameEvent('REPORT', { generations: GENERATIONS });
+  for (const events of [toPrimary, toSilence])
+    assert.deepEqual(after(...events, report), {
+      state: { name: 'primary', version: 2, confirmed: true },
+      commands: [heard],
+    });
 });
 
 test('HURRY is said by an owner to a holder of version 2 only', () => {
@@ -329,10 +381,10 @@ const paths: [string, SuccessorEvent[]][] = [
   ['hello', []],
   ['fds', [offer]],
   ['warm', [offer, fds]],
-  ['orphan', [offer, fds, end]],
+  ['orphan', [offer, fds, end, dead]],
   ['ready', [offer, fds, ready]],
   ['opening', [offer, fds, ready, commit]],
-  ['opening alone', [offer, fds, ready, end]],
+  ['opening alone', [offer, fds, ready, end, dead]],
   ['accepting', toAccepting],
   ['accepting 1', toAccepting1],
   ['probation', toProbation],
@@ -345,7 +397,7 @@ const paths: [string, SuccessorEvent[]][] = [
 const states = paths.map(([name, events]): [string, SuccessorState] => [name, after(...events).state]);
 
 const events: [string, SuccessorEvent][] = [
-  ...[{ type: 'start' } as const, ready, accepting, healthy, garbage, end, timeout].map(
+  ...[{ type: 'start' } as const, ready, accepting, healthy, garbage, end, dead, alive, timeout].map(
     (event): [string, SuccessorEvent] => [event.type, event],
   ),
   ['giveUp', giveUp],
@@ -362,7 +414,10 @@ for (const [name, state] of states) {
       const failure = failureOf(step.commands);
       if (failure === undefined) continue;
       assert.equal(step.state.name, 'ended', id);
-      const mute = event.type === 'end' || label.startsWith('NAK') || /^hello\+(BUSY|REFUSED)$/.test(id);
+      const mute =
+        ['end', 'alive'].includes(event.type) ||
+        label.startsWith('NAK') ||
+        /^hello\+(BUSY|REFUSED)$/.test(id);
       assertFailed(step.commands, failure.code, !mute, id);
     }
   });
@@ -385,7 +440,7 @@ test('every state that waits for the holder has a deadline, and the others have 
 });
 
 test('the listeners are opened in no other way than by COMMIT or the death of the holder', () => {
-  const allowed = new Set(['ready+COMMIT', 'ready+COMMIT {}', 'ready+end', 'orphan+ready']);
+  const allowed = new Set(['ready+COMMIT', 'ready+COMMIT {}', 'ready+dead', 'orphan+ready']);
   for (const [name, state] of states) {
     for (const [label, event] of events) {
       const opens = stepSuccessor(state, event, FACTS).commands.some((command) => command.do === 'accept');

@@ -102,6 +102,32 @@ for (const mode of ['hang-at-boot', 'manual'] as const) {
   });
 }
 
+test('a successor that asks for time by extend() gets so much from then on, instead of timeouts.warm', async (t) => {
+  const stage = await Stage.open(t); // 60 s: this test would not live to see the end of them
+  const first = await stage.start();
+  const attempt = first.call('upgrade', stage.options({ mode: 'manual' })).catch((error: Failure) => error);
+  const successor = await stage.next();
+  await successor.event('warm');
+  await successor.call('extend', { ms: 100_000 });
+  await successor.call('extend', { ms: 20 });
+  const failure = (await attempt) as Failure;
+  assert.equal(failure.code, 'ERR_HANDOFF_TIMEOUT');
+  assert.match(failure.message, /not ready within 20 ms, which it had asked for|in time in state warm/);
+  const second = await stage.enter({ mode: 'manual' });
+  await second.event('warm');
+  await second.call('extend', { ms: 20 });
+  await first.event('aborted');
+});
+
+test('extend() belongs before ready()', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.enter({ mode: 'manual' });
+  await first.event('warm');
+  await first.call('extend', { ms: 1 }); // nobody waits: it does nothing
+  await first.call('ready');
+  await assert.rejects(first.call('extend', { ms: 1 }), { code: 'ERR_HANDOFF_STATE' });
+});
+
 test('a successor that is killed while it warms up is reported with the signal', async (t) => {
   const stage = await Stage.open(t);
   const first = await stage.start();

@@ -48,6 +48,8 @@ const GOOD: Record<FrameType, Record<string, unknown>> = {
   PROBATION: { ms: 50 },
   FINAL: { receipt: {} },
   HURRY: { behind: 2 },
+  EXTEND: { ms: 300 },
+  REPORT: { generations: [{ generation: 1, pid: 8, state: 'draining', connections: 3 }] },
 };
 
 const BAD: [FrameType, Record<string, unknown>][] = [
@@ -66,6 +68,9 @@ const BAD: [FrameType, Record<string, unknown>][] = [
   ['READY', { probationMs: 1e12, intervalMs: 20 }],
   ['ACCEPTING', { inherited: 'all' }],
   ['HURRY', { behind: 'many' }],
+  ['EXTEND', { ms: 0 }],
+  ['REPORT', { generations: [null, 7, { pid: 'x' }] }],
+  ['EXTEND', { ms: 'long' }],
   ['BUSY', { pid: '9', ageMs: null, state: 3 }],
 ];
 

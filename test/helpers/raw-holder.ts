@@ -103,9 +103,14 @@ export class RawHolder {
     await this.hear(); // PONG
   }
 
+  /** Ends the connection, and nothing else. */
+  async hangUp(): Promise<void> {
+    await this.#socket?.close();
+  }
+
   /** Like a process that dies. */
   async close(): Promise<void> {
-    await this.#socket?.close();
+    await this.hangUp();
     await this.server.close();
     this.control.close();
     if (this.web.listening) this.web.close();

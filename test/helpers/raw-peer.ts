@@ -74,6 +74,14 @@ export class RawPeer {
     await this.send('DRAIN');
   }
 
+  /** How the holder has ended; before that it reports now and then how it is. */
+  async bye(): Promise<Record<string, unknown>> {
+    let heard = await this.hear();
+    while (heard?.type === 'REPORT') heard = await this.hear();
+    if (heard?.type === 'BYE') return heard.payload;
+    throw new Error(`expected BYE, the holder said ${JSON.stringify(heard)}`);
+  }
+
   async close(): Promise<void> {
     for (const fd of this.fds.splice(0)) fd.close();
     await this.socket.close();

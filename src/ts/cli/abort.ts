@@ -5,8 +5,6 @@ import { noAnswer, otherAnswer, printJson } from './failure';
 import { parseTarget, TARGET_HELP } from './target';
 
 export const abort: Command = {
-  name: 'abort',
-  summary: 'call off an upgrade that is under way; the old process serves',
   help: `Call off the upgrade of a service that is under way, or take it back while the new process is on probation.
 
   fdpass abort NAME [--json] [--timeout MS] [--address AT]

@@ -1,9 +1,6 @@
 // What a command of fdpass is, and the exit codes that they share.
 
 export interface Command {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** What `fdpass NAME --help` prints; ends with a newline. */
   readonly help: string;
   /** The exit code for a wrong command line, where 2 means something else. */

@@ -10,8 +10,6 @@ import { userNames } from './users';
 const COMMAND_WIDTH = 40;
 
 export const ls: Command = {
-  name: 'ls',
-  summary: 'list the AF_UNIX sockets that have a name, and who holds them',
   help: `List the AF_UNIX sockets that have a name, and the processes that hold them.
 
   fdpass ls [TEXT] [--json]

@@ -2,15 +2,49 @@
 // The command line: finds the command, and turns how it ended into an exit code.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { abort } from './abort';
 import { type Command, EXIT, UsageError } from './command';
-import { ls } from './ls';
-import { ps } from './ps';
-import { restart } from './restart';
-import { status } from './status';
 
-/** In the order of the help. A command is one file of this folder and one line here. */
-const COMMANDS: readonly Command[] = [restart, status, abort, ps, ls];
+interface Entry {
+  name: string;
+  /** One line for the help. */
+  summary: string;
+  /** When it is asked for: `build` works where there is no addon that the others could load. */
+  load(): Promise<Command>;
+}
+
+/** In the order of the help. A command is one file of this folder and one entry here. */
+const COMMANDS: readonly Entry[] = [
+  {
+    name: 'restart',
+    summary: 'replace a service by a new process, without losing a request',
+    load: async () => (await import('./restart.js')).restart,
+  },
+  {
+    name: 'status',
+    summary: 'show a service: its processes, listeners and connections',
+    load: async () => (await import('./status.js')).status,
+  },
+  {
+    name: 'abort',
+    summary: 'call off an upgrade that is under way; the old process serves',
+    load: async () => (await import('./abort.js')).abort,
+  },
+  {
+    name: 'ps',
+    summary: 'list the services that run as this user',
+    load: async () => (await import('./ps.js')).ps,
+  },
+  {
+    name: 'ls',
+    summary: 'list the AF_UNIX sockets that have a name, and who holds them',
+    load: async () => (await import('./ls.js')).ls,
+  },
+  {
+    name: 'build',
+    summary: 'compile the native part, where the package has no binary for the platform',
+    load: async () => (await import('./build.js')).build,
+  },
+];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -43,8 +77,9 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(`${version()}\n`);
       return EXIT.ok;
   }
-  const command = COMMANDS.find((one) => one.name === name);
-  if (command === undefined) return wrong(unknown(name), 'fdpass');
+  const entry = COMMANDS.find((one) => one.name === name);
+  if (entry === undefined) return wrong(unknown(name), 'fdpass');
+  const command = await entry.load();
   if (asksForHelp(rest)) {
     process.stdout.write(command.help);
     return EXIT.ok;

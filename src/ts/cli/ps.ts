@@ -23,8 +23,6 @@ interface Found {
 const SUFFIX = '.sock';
 
 export const ps: Command = {
-  name: 'ps',
-  summary: 'list the services that run as this user',
   help: `List the services that run as this user: the control sockets in its runtime directory, and who answers there.
 
   fdpass ps [--json]

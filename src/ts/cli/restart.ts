@@ -14,8 +14,6 @@ const USAGE = 64;
 const RESTART_EXIT = { committed: 0, failed: 1, rolledback: 2, busy: 3 } as const;
 
 export const restart: Command = {
-  name: 'restart',
-  summary: 'replace a service by a new process, without losing a request',
   usageExit: USAGE,
   help: `Replace a service by a new process of the same program, without losing a request.
 

@@ -8,24 +8,23 @@ import { parseTarget, TARGET_HELP } from './target';
 import { formatBytes, formatMs } from './units';
 
 export const status: Command = {
-  name: 'status',
-  summary: 'show a service: its processes, listeners and connections',
   help: `Show a service: its generations, and the listeners of the one that answers.
 
   fdpass status NAME [--json] [--timeout MS] [--address AT]
 
 ${TARGET_HELP}
   --json         for scripts: { outcome: "status", status: { name, pid, generation, state, ageMs, rssBytes, connections,
-                 listeners: [{ name, address, inherited, connections }], predecessor?, successor? } }
+                 listeners: [{ name, address, inherited, connections }],
+                 generations: [{ generation, pid, state, ageMs?, connections?, rssBytes? }] } }
   --timeout MS   stop waiting after so many milliseconds
   --help         this text
 
   fdpass status shop
 
 States: "starting"; "probation" (serves, its predecessor stands by); "serving"; "standby" (its successor is on
-probation). During a probation both processes answer, now this one and now that. "predecessor" ({ pid, generation,
-state: "serving", "standby" or "draining" }) is there until it has ended; "successor" ({ pid, ageMs, state }) while
-an upgrade is under way. Of a neighbour only that much is known; older generations that drain are not told.
+probation); "draining" (superseded, its connections end); and while an upgrade is under way, how far the new process is.
+During a probation both processes answer, now this one and now that. "generations" has all processes that live, the newest
+first. What the one that answers has from the others is a second old at most; what is missing they have not said yet.
 
 Exit code: 0; 1 nobody answers, stderr says why and what to do ("outcome" is then "refused" or "unknown");
 2 the command line is wrong.
@@ -57,25 +56,14 @@ function statusText(service: ServiceStatus): string {
 }
 
 /** The newest first. */
-function processTable({ predecessor, successor, ...self }: ServiceStatus): string {
-  const { generation, pid, state, ageMs, connections, rssBytes } = self;
-  const rows: (string | undefined)[][] = [
-    [String(generation), String(pid), state, formatMs(ageMs), String(connections), formatBytes(rssBytes)],
-  ];
-  if (successor !== undefined) {
-    const next = String(generation + 1);
-    rows.unshift([
-      next,
-      String(successor.pid),
-      successor.state,
-      formatMs(successor.ageMs),
-      undefined,
-      undefined,
-    ]);
-  }
-  if (predecessor !== undefined) {
-    const before = [String(predecessor.generation), String(predecessor.pid), predecessor.state];
-    rows.push([...before, undefined, undefined, undefined]);
-  }
+function processTable({ generations }: ServiceStatus): string {
+  const rows = generations.map(({ generation, pid, state, ageMs, connections, rssBytes }) => [
+    String(generation),
+    String(pid),
+    state,
+    ageMs === undefined ? undefined : formatMs(ageMs),
+    connections === undefined ? undefined : String(connections),
+    rssBytes === undefined ? undefined : formatBytes(rssBytes),
+  ]);
   return formatTable(['GENERATION', 'PID', 'STATE', 'AGE', 'CONNECTIONS', 'MEMORY'], rows);
 }

@@ -21,6 +21,7 @@ export class ControlChannel {
   #sent = 0;
   #received = 0;
   #open = true;
+  #lost = false;
   #handlers: ChannelHandlers;
 
   /** @param txn the transaction; undefined: that of the first frame that comes. Takes the socket over. */
@@ -44,6 +45,7 @@ export class ControlChannel {
     // The peer has closed, perhaps with something of ours unread. What it said before, a NAK perhaps, decides what
     // its end means: that is read first, and then the end.
     this.#fail = (error) => {
+      this.#lost = true;
       if (!hasCode(error, 'ECONNRESET', 'EPIPE')) onEnd();
     };
     socket.on('error', this.#fail);
@@ -69,6 +71,11 @@ export class ControlChannel {
     }
     this.#sent++;
     this.#socket.send(frame, { fds }).catch(this.#fail);
+  }
+
+  /** Something that was sent may not have reached the peer. */
+  get lost(): boolean {
+    return this.#lost;
   }
 
   /** Keeps the process alive, until unref(). */

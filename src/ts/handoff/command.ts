@@ -1,6 +1,14 @@
 // Commands to a running process: what COMMAND asks, and what PROGRESS and RESULT answer. Pure.
 import { protocolError } from './frame';
-import { type Busy, countField, numberField, readBusy, textField } from './payloads';
+import {
+  type Busy,
+  countField,
+  type GenerationStatus,
+  numberField,
+  readBusy,
+  readGenerations,
+  textField,
+} from './payloads';
 import type { Receipt } from './receipt';
 import type { ListenerStatus } from './registry';
 
@@ -13,7 +21,7 @@ export interface Request {
   name: string | undefined;
 }
 
-/** What `fdpass status` knows: of the process that answers all, of its neighbours what it has seen of them. */
+/** What `fdpass status` knows: of the process that answers all, of the others what it has heard of them last. */
 export interface ServiceStatus {
   name: string;
   pid: number;
@@ -26,10 +34,8 @@ export interface ServiceStatus {
   /** Open ones, of all listeners. */
   connections: number;
   listeners: ListenerStatus[];
-  /** Until it has ended. */
-  predecessor?: { pid: number; generation: number; state: 'serving' | 'standby' | 'draining' };
-  /** The one that is taking over. */
-  successor?: Busy;
+  /** All processes that live, the newest first: one that takes over, the one that answers, and those that stand by or drain. */
+  generations: GenerationStatus[];
 }
 
 /** Why an upgrade that a command has asked for did not happen. */
@@ -117,7 +123,6 @@ export function readResult(payload: Payload, listeners: ListenerStatus[]): Resul
 }
 
 function readStatus(payload: Payload, listeners: ListenerStatus[]): ServiceStatus {
-  const { predecessor, successor } = payload;
   return {
     name: textField(payload, 'name'),
     pid: numberField(payload, 'pid'),
@@ -127,16 +132,8 @@ function readStatus(payload: Payload, listeners: ListenerStatus[]): ServiceStatu
     rssBytes: numberField(payload, 'rssBytes'),
     connections: numberField(payload, 'connections'),
     listeners,
-    ...(predecessor === undefined
-      ? {}
-      : { predecessor: readPredecessor(objectOf(predecessor, 'predecessor')) }),
-    ...(successor === undefined ? {} : { successor: readBusy(objectOf(successor, 'successor')) }),
+    generations: readGenerations(payload),
   };
-}
-
-function readPredecessor(payload: Payload): NonNullable<ServiceStatus['predecessor']> {
-  const state = textField(payload, 'state') as NonNullable<ServiceStatus['predecessor']>['state'];
-  return { pid: numberField(payload, 'pid'), generation: numberField(payload, 'generation'), state };
 }
 
 function objectOf(value: unknown, what: string): Payload {

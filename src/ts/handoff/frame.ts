@@ -38,6 +38,8 @@ const NUMBERS = {
   COMMAND: 19,
   PROGRESS: 20,
   RESULT: 21,
+  EXTEND: 22,
+  REPORT: 23,
 } as const;
 
 export type FrameType = keyof typeof NUMBERS;

@@ -4,7 +4,7 @@ import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
+import { validateInteger, validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
@@ -23,7 +23,16 @@ import { TXN_BYTES } from './frame';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
-import { type Bye, CONTROL_NAME, type Hello, type ManifestEntry, type Offer, STATE_NAME } from './payloads';
+import {
+  type Bye,
+  CONTROL_NAME,
+  type Figures,
+  type GenerationStatus,
+  type Hello,
+  type ManifestEntry,
+  type Offer,
+  STATE_NAME,
+} from './payloads';
 import { PidFile } from './pid-file';
 import { createPlainHandoff } from './plain-handoff';
 import { checkHealth } from './probation';
@@ -145,6 +154,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
         stateOptional: settings.state.onError === 'empty',
         accept: () => (box.handoff as Handoff).#open(),
         serve: () => (box.handoff as Handoff).#serve(),
+        figures: () => (box.handoff as Handoff).#figures(),
         check: () => checkHealth(settings.health),
         own: (receipt) => (box.handoff as Handoff).#own(receipt),
         gone: (bye) => (box.handoff as Handoff).#predecessorGone(bye),
@@ -290,6 +300,18 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     this.#requireBoot('take()');
     return this.#registry.take(name);
+  }
+
+  /**
+   * This process needs longer to boot: whoever waits for its ready() goes on doing so for `ms` more from now, instead of
+   * the rest of `timeouts.warm`. May be called again. Does nothing where nobody waits.
+   * @param ms milliseconds
+   * @throws ERR_HANDOFF_STATE after ready()
+   */
+  extend(ms: number): void {
+    validateTimeout('ms', ms);
+    this.#requireBoot('extend()');
+    this.#succession?.extend(ms);
   }
 
   /**
@@ -450,6 +472,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       manifest: (version, hello) => this.#manifest(version, hello),
       lend: (name) => this.#lend(name),
       accepted: () => this.#registry.accepted,
+      generations: () => this.#generations(),
+      extended: (ms) => this.#upgrade?.extend(ms),
       ready: () => {
         this.#dropState(); // the successor has it
         this.#upgrade?.ready();
@@ -501,18 +525,25 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   }
 
   #serviceStatus(): ServiceStatus {
-    const status = this.status();
-    const connections = status.listeners.reduce((sum, listener) => sum + listener.connections, 0);
-    const busy = this.#state === 'serving' || this.#state === 'standby' ? this.#holding?.busy() : undefined;
-    const before = this.#predecessorLeft ? undefined : this.predecessor;
-    return {
-      ...status,
-      ageMs: this.#seam.uptimeMs(),
-      rssBytes: this.#seam.rssBytes(),
-      connections,
-      ...(before === undefined ? {} : { predecessor: { ...before, state: this.#predecessorState } }),
-      ...(busy === undefined ? {} : { successor: busy }),
-    };
+    const successor = this.#holding?.successor;
+    const generations = [...(successor === undefined ? [] : [successor]), ...this.#generations()];
+    return { ...this.status(), ...this.#figures(), generations };
+  }
+
+  #figures(): Required<Figures> {
+    const listeners = this.#registry.status();
+    const connections = listeners.reduce((sum, listener) => sum + listener.connections, 0);
+    return { ageMs: this.#seam.uptimeMs(), connections, rssBytes: this.#seam.rssBytes() };
+  }
+
+  /** This process and those before it. */
+  #generations(): GenerationStatus[] {
+    const { generation, predecessor } = this;
+    const state = this.#state === 'superseded' ? 'draining' : this.#state;
+    const self = { generation, pid: this.#seam.pid, state, ...this.#figures() };
+    if (predecessor === undefined || this.#predecessorLeft) return [self];
+    const [before, ...others] = this.#succession?.generations ?? [];
+    return [self, { ...before, ...predecessor, state: this.#predecessorState }, ...others];
   }
 
   get #predecessorState(): 'serving' | 'standby' | 'draining' {

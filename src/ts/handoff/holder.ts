@@ -7,6 +7,8 @@ import {
   type Busy,
   type Bye,
   commonVersion,
+  type Figures,
+  type GenerationStatus,
   type Hello,
   MAX_FDS_PER_FRAME,
   type ManifestEntry,
@@ -14,6 +16,8 @@ import {
   readAccepted,
   readAccepting,
   readCount,
+  readExtension,
+  readFigures,
   readHello,
   readProbation,
   readReason,
@@ -32,6 +36,8 @@ export interface HolderFacts {
   busy: (txn: string) => Busy | undefined;
   /** What is known of the transaction when it is decided. */
   receipt: () => object;
+  /** This process and those before it, for the successor to tell. */
+  generations: () => GenerationStatus[];
 }
 
 /** Version 1 knows neither PING nor probation: its successor gets COMMIT, and then DRAIN, at once. */
@@ -47,14 +53,25 @@ export type HolderState =
   | { name: 'probation'; intervalMs: number; leftMs: number; probing: boolean }
   /** FINAL is sent: only the death of the successor, or its own word, can still take that back. */
   | { name: 'final' }
-  | { name: 'draining' | 'ended' };
+  /** FINAL was sent and received, and the connection is over. */
+  | { name: 'severed' }
+  | { name: 'draining'; version: number }
+  | { name: 'ended' };
+
+/** A process that drains tells its successor how it is, so often. */
+export const REPORT_MS = 1_000;
 
 export type HolderEvent =
   | { type: 'start' }
   | { type: 'frame'; frame: Frame }
   /** The bytes were no acceptable frame. */
   | { type: 'garbage'; reason: string }
-  | { type: 'end' }
+  /** The connection is over. `heard`: all that was sent had reached the successor. */
+  | { type: 'end'; heard: boolean }
+  /** What 'seek' has found: the successor is dead, or cannot be seen. */
+  | { type: 'dead' }
+  /** The same: it lives. */
+  | { type: 'alive' }
   | { type: 'timeout' }
   /** This side calls it off. */
   | { type: 'abort'; reason: string }
@@ -69,14 +86,20 @@ export type HolderCommand =
   | { do: 'deadline'; ms: number | undefined }
   /** The lease is this transaction's from here. */
   | { do: 'lease'; txn: string; hello: Hello }
+  /** The successor needs so much longer to boot. */
+  | { do: 'extend'; ms: number }
   /** The successor has booted. */
   | { do: 'ready' }
   /** Stop accepting on what the successor accepts on (undefined: on everything), so that it can be undone. */
   | { do: 'pause'; accepting: Accepting }
   /** Accept again. Comes before the successor is told. */
   | { do: 'resume' }
+  /** See what became of the successor whose connection is over, then say 'dead' or 'alive'. */
+  | { do: 'seek' }
   /** The successor owns everything: close, drain, go. It has accepted so many connections. */
   | { do: 'supersede'; accepted: number | undefined }
+  /** How the successor is. */
+  | { do: 'heard'; figures: Figures }
   /** A newer process has been superseded, too. */
   | { do: 'hurry'; behind: number }
   /** Ends the transaction; the holder serves on. With `rolledBack` it serves again. */
@@ -105,9 +128,11 @@ export function stepHolder(state: HolderState, event: HolderEvent, facts: Holder
     case 'ended':
       return stay(state);
     case 'draining':
-      return stepDraining(state, event);
+      return stepDraining(state, event, facts);
     case 'final':
-      return stepFinal(state, event);
+      return stepFinal(state, event, facts);
+    case 'severed':
+      return stepSevered(state, event, facts);
     case 'probation':
       return stepProbation(state, event, facts);
   }
@@ -124,6 +149,8 @@ export function stepHolder(state: HolderState, event: HolderEvent, facts: Holder
       return nak('ERR_HANDOFF_ABORTED', event.reason);
     case 'settle':
     case 'drained':
+    case 'dead':
+    case 'alive':
       return stay(state);
     case 'frame':
       try {
@@ -142,6 +169,16 @@ function onFrame(state: HolderState, frame: Frame, facts: HolderFacts): HolderSt
   if (state.name === 'fds' && type === 'ADOPTED') {
     if (readCount(payload) !== state.sent) throw protocolError('the successor has not adopted what was sent');
     return sendNext(state, state.sent, facts);
+  }
+  if (state.name === 'warm' && type === 'EXTEND') {
+    const ms = readExtension(payload);
+    return {
+      state,
+      commands: [
+        { do: 'deadline', ms },
+        { do: 'extend', ms },
+      ],
+    };
   }
   if (state.name === 'warm' && type === 'READY') return onReady(state.version, payload, facts);
   if (state.name === 'ping' && type === 'PONG') return commit(state.probation, facts);
@@ -221,7 +258,7 @@ function onAccepting(
 ): HolderStep {
   if (probation === undefined) {
     const accepting = { inherited: undefined, bound: [], rssBytes: undefined };
-    return supersede(undefined, { do: 'pause', accepting }, send('DRAIN', {}));
+    return supersede(1, undefined, facts, { do: 'pause', accepting }, send('DRAIN', {}));
   }
   const pause: HolderCommand = { do: 'pause', accepting: readAccepting(payload) };
   if (probation.ms === 0) {
@@ -231,7 +268,11 @@ function onAccepting(
   const { ms, intervalMs } = probation;
   return {
     state: { name: 'probation', intervalMs, leftMs: ms, probing: false },
-    commands: [pause, send('PROBATION', { ms }), { do: 'deadline', ms: Math.min(intervalMs, ms) }],
+    commands: [
+      pause,
+      send('PROBATION', { ms, generations: facts.generations() }),
+      { do: 'deadline', ms: Math.min(intervalMs, ms) },
+    ],
   };
 }
 
@@ -246,7 +287,10 @@ function stepProbation(state: InProbation, event: HolderEvent, facts: HolderFact
         return rollBack('ERR_HANDOFF_TIMEOUT', 'the successor does not answer: it hangs, or is too busy');
       return {
         state: { ...state, probing: true },
-        commands: [send('PING', {}), { do: 'deadline', ms: facts.timeouts.ping }],
+        commands: [
+          send('PING', { generations: facts.generations() }),
+          { do: 'deadline', ms: facts.timeouts.ping },
+        ],
       };
     case 'end':
       return rollBack('ERR_HANDOFF_ABORTED', 'the successor died on probation');
@@ -268,11 +312,14 @@ function onFrameInProbation(state: InProbation, { type, payload }: Frame, facts:
     if (leftMs <= 0) return settle(facts);
     return {
       state: { ...state, leftMs, probing: false },
-      commands: [{ do: 'deadline', ms: Math.min(intervalMs, leftMs) }],
+      commands: [
+        { do: 'heard', figures: readFigures(payload) },
+        { do: 'deadline', ms: Math.min(intervalMs, leftMs) },
+      ],
     };
   }
   // We were silent for so long that it has taken everything over.
-  if (type === 'DRAIN') return supersede(readAccepted(payload));
+  if (type === 'DRAIN') return supersede(2, readAccepted(payload), facts);
   if (type === 'NAK') return rollBack('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
   return rollBack('ERR_HANDOFF_PROTOCOL', `${type} does not belong into state probation`);
 }
@@ -285,27 +332,40 @@ function settle(facts: HolderFacts): HolderStep {
 }
 
 // The successor may have read FINAL, and be primary: only what proves that it has not, or is dead, brings us back.
-function stepFinal(state: HolderState, event: HolderEvent): HolderStep {
+function stepFinal(state: HolderState, event: HolderEvent, facts: HolderFacts): HolderStep {
+  if (event.type === 'end' && !event.heard)
+    return rollBack('ERR_HANDOFF_ABORTED', 'the connection to the successor was over before FINAL');
   if (event.type === 'end')
-    return rollBack('ERR_HANDOFF_ABORTED', 'the successor died as it was to own it all');
+    return { state: { name: 'severed' }, commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }] };
   if (event.type === 'frame') {
     const { type, payload } = event.frame;
     if (type === 'NAK')
       return rollBack('ERR_HANDOFF_ABORTED', `the successor gave up: ${readReason(payload)}`);
     if (type === 'PONG') return stay(state); // settle() did not wait for it
-    return supersede(readAccepted(payload));
+    return supersede(2, readAccepted(payload), facts);
   }
-  return event.type === 'timeout' || event.type === 'garbage' ? supersede(undefined) : stay(state);
+  const silent = event.type === 'timeout' || event.type === 'garbage';
+  return silent ? supersede(2, undefined, facts) : stay(state);
+}
+
+// Unless it is dead the service is the successor's.
+function stepSevered(state: HolderState, event: HolderEvent, facts: HolderFacts): HolderStep {
+  if (event.type === 'dead')
+    return rollBack('ERR_HANDOFF_ABORTED', 'the successor died as it was to own it all');
+  return event.type === 'alive' ? supersede(2, undefined, facts) : stay(state);
 }
 
 // The successor has taken over: whatever it says or does now, this process goes on draining.
-function stepDraining(state: HolderState, event: HolderEvent): HolderStep {
+function stepDraining(
+  state: HolderState & { name: 'draining' },
+  event: HolderEvent,
+  facts: HolderFacts,
+): HolderStep {
+  if (event.type === 'timeout') return { state, commands: report(state.version, facts) };
   if (event.type === 'drained') {
-    return { state: { name: 'ended' }, commands: [send('BYE', { ...event.bye }), { do: 'close' }] };
+    return ended(send('BYE', { ...event.bye }));
   }
-  if (event.type === 'end' || event.type === 'garbage') {
-    return { state: { name: 'ended' }, commands: [{ do: 'close' }] };
-  }
+  if (event.type === 'end' || event.type === 'garbage') return ended();
   if (event.type === 'frame' && event.frame.type === 'HURRY') {
     const { behind } = event.frame.payload;
     return { state, commands: typeof behind === 'number' ? [{ do: 'hurry', behind }] : [] };
@@ -313,10 +373,28 @@ function stepDraining(state: HolderState, event: HolderEvent): HolderStep {
   return stay(state);
 }
 
-function supersede(accepted: number | undefined, ...first: HolderCommand[]): HolderStep {
+function supersede(
+  version: number,
+  accepted: number | undefined,
+  facts: HolderFacts,
+  ...first: HolderCommand[]
+): HolderStep {
   return {
-    state: { name: 'draining' },
-    commands: [{ do: 'deadline', ms: undefined }, ...first, { do: 'supersede', accepted }],
+    state: { name: 'draining', version },
+    commands: [...first, { do: 'supersede', accepted }, ...report(version, facts)],
+  };
+}
+
+/** Version 1 does not know it. */
+function report(version: number, facts: HolderFacts): HolderCommand[] {
+  if (version === 1) return [{ do: 'deadline', ms: undefined }];
+  return [send('REPORT', { generations: facts.generations() }), { do: 'deadline', ms: REPORT_MS }];
+}
+
+function ended(...last: HolderCommand[]): HolderStep {
+  return {
+    state: { name: 'ended' },
+    commands: [{ do: 'deadline', ms: undefined }, ...last, { do: 'close' }],
   };
 }
 
@@ -343,9 +421,5 @@ function rollBack(code: HolderFailure, reason: string): HolderStep {
 }
 
 function end(code: HolderFailure, reason: string, ...last: HolderCommand[]): HolderStep {
-  const failure: HolderCommand = { do: 'fail', code, reason, rolledBack: false };
-  return {
-    state: { name: 'ended' },
-    commands: [{ do: 'deadline', ms: undefined }, ...last, failure, { do: 'close' }],
-  };
+  return ended(...last, { do: 'fail', code, reason, rolledBack: false });
 }

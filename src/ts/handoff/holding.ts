@@ -8,7 +8,7 @@ import type { Result } from './command';
 import { CommandDesk, type CommandHooks } from './command-desk';
 import { encodeFrame, NO_TXN } from './frame';
 import { CONTROL_BACKLOG } from './join';
-import { type Busy, type Hello, type ManifestEntry, VERSIONS } from './payloads';
+import { type Busy, type GenerationStatus, type Hello, type ManifestEntry, VERSIONS } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Receipt } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -29,6 +29,8 @@ export interface HoldingHooks {
   manifest(version: number, hello: Hello): ManifestEntry[];
   lend(name: string): Fd;
   accepted(): number;
+  generations(): GenerationStatus[];
+  extended(ms: number): void;
   ready(): void;
   pause(inherited: readonly string[] | undefined, transaction: Transaction): void;
   resume(): void;
@@ -86,6 +88,15 @@ export class Holding {
     }
     const state = notServing();
     return state && { pid: seam.pid, ageMs: seam.now() - this.#started, state };
+  }
+
+  /** The one that is taking over. */
+  get successor(): GenerationStatus | undefined {
+    if (this.#lease === undefined) return undefined;
+    const { pid, since, transaction } = this.#lease;
+    const ageMs = this.#hooks.seam.now() - since;
+    const generation = this.#hooks.generation + 1;
+    return { generation, pid, state: transaction?.state ?? 'starting', ageMs, ...transaction?.figures };
   }
 
   /**

@@ -104,6 +104,23 @@ export interface Busy {
   state: string;
 }
 
+/** One process of a service, as another one has heard of it: what is not there it has not heard. */
+export interface GenerationStatus {
+  generation: number;
+  pid: number;
+  /** A HandoffState, 'draining', or the state of the upgrade that brings it here. */
+  state: string;
+  ageMs?: number;
+  /** Open ones. */
+  connections?: number;
+  rssBytes?: number;
+}
+
+export type Figures = Pick<GenerationStatus, 'ageMs' | 'connections' | 'rssBytes'>;
+
+/** More processes of one name than can be alive. */
+const MAX_GENERATIONS_TOLD = 16;
+
 type Payload = Record<string, unknown>;
 
 export function readHello(payload: Payload): Hello {
@@ -147,12 +164,39 @@ export function readProbation(payload: Payload): Probation {
   return { ms, intervalMs };
 }
 
+/** Of EXTEND: milliseconds. */
+export function readExtension(payload: Payload): number {
+  const ms = numberField(payload, 'ms');
+  if (!Number.isInteger(ms) || ms < 1 || ms > MAX_TIMEOUT_MS) throw protocolError('ms is no time');
+  return ms;
+}
+
 export function readBusy(payload: Payload): Busy {
   return {
     pid: numberField(payload, 'pid'),
     ageMs: numberField(payload, 'ageMs'),
     state: textField(payload, 'state'),
   };
+}
+
+/** Of PROBATION, PING and REPORT. Nothing depends on it: what makes no sense is left out. */
+export function readGenerations({ generations }: Payload): GenerationStatus[] {
+  if (!Array.isArray(generations)) return [];
+  return generations.slice(0, MAX_GENERATIONS_TOLD).flatMap((value: unknown) => {
+    const entry = (typeof value === 'object' && value !== null ? value : {}) as Payload;
+    const { state } = entry;
+    const generation = countField(entry, 'generation');
+    const pid = countField(entry, 'pid');
+    if (generation === undefined || pid === undefined || typeof state !== 'string') return [];
+    return [{ generation, pid, state: state.slice(0, 32), ...readFigures(entry) }];
+  });
+}
+
+/** The figures of a process, of PONG and of a generation. */
+export function readFigures(payload: Payload): Figures {
+  const names = ['ageMs', 'connections', 'rssBytes'] as const;
+  const told = names.map((name) => [name, countField(payload, name)] as const);
+  return Object.fromEntries(told.filter(([, value]) => value !== undefined));
 }
 
 export function readNames(payload: Payload): string[] {

@@ -3,6 +3,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import type net from 'node:net';
 import { FdpassError, hasCode } from '../base/errors';
 import { Fd } from '../fd/fd';
+import { type Life, rememberProcess } from './life';
 
 export interface SpawnSpec {
   command: string;
@@ -49,6 +50,8 @@ export interface ProcessSeam {
   /** @returns stops listening: the signal does to the process what it does by default */
   onSignal(signal: NodeJS.Signals, callback: () => void): () => void;
   spawn(spec: SpawnSpec): SpawnedProcess;
+  /** @returns tells, whenever it is asked, what has become of that process */
+  remember(pid: number): () => Life;
   /** With which code the process ends by itself. */
   setExitCode(code: number): void;
   exit(code: number): void;
@@ -77,6 +80,7 @@ export const systemProcess: ProcessSeam = {
     return () => process.off(signal, callback);
   },
   spawn: spawnSuccessor,
+  remember: rememberProcess,
   setExitCode: (code) => {
     process.exitCode = code;
   },

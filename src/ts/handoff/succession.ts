@@ -7,7 +7,16 @@ import { HandoffBusyError } from './busy';
 import { ControlChannel } from './channel';
 import { Deadline } from './deadline';
 import type { Frame } from './frame';
-import { type Accepting, type Bye, type Offer, type Probation, readNames } from './payloads';
+import { type Life, seek } from './life';
+import {
+  type Accepting,
+  type Bye,
+  type Figures,
+  type GenerationStatus,
+  type Offer,
+  type Probation,
+  readNames,
+} from './payloads';
 import type { ProcessSeam } from './process';
 import type { Registry } from './registry';
 import {
@@ -29,6 +38,7 @@ export interface SuccessionHooks {
   accept(): Promise<void>;
   /** The predecessor has stopped accepting and stands by. */
   serve(): void;
+  figures(): Figures;
   /** Resolves if all is well; rejects with what is not. */
   check(): Promise<void>;
   /** The lease is ours. With the receipt, as the predecessor sent it. */
@@ -46,8 +56,10 @@ export class Succession {
   #state: SuccessorState = SUCCESSOR_START;
   #offer: Offer | undefined;
   #received = 0;
+  #generations: readonly GenerationStatus[] = [];
   #failure: FdpassError | undefined;
   readonly #deadline: Deadline;
+  readonly #lifeOfPeer: () => Life;
   /** Who waits for the predecessor to take the service back. */
   readonly #givingBack: { resolve(): void; reject(error: Error): void }[] = [];
   /** Who waits for the next milestone: the inheritance, then the takeover. */
@@ -57,6 +69,7 @@ export class Succession {
   constructor(socket: UnixSeqpacket, txn: string, hooks: SuccessionHooks) {
     this.#hooks = hooks;
     this.#socket = socket;
+    this.#lifeOfPeer = hooks.seam.remember(socket.peerCredentials.pid);
     this.#admitDescriptors();
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
     this.#channel = new ControlChannel(socket, txn, {
@@ -78,6 +91,16 @@ export class Succession {
   /** Resolves when this process serves alone, on probation or for good. @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL */
   ready(): Promise<void> {
     return this.#milestone({ type: 'ready' });
+  }
+
+  /** The holder and those before it, as it has told last. */
+  get generations(): readonly GenerationStatus[] {
+    return this.#generations;
+  }
+
+  /** The holder waits `ms` more from here. */
+  extend(ms: number): void {
+    this.#dispatch({ type: 'extend', ms });
   }
 
   giveUp(reason: string): void {
@@ -147,9 +170,9 @@ export class Succession {
   }
 
   #dispatch(event: SuccessorEvent): void {
-    const { seam, timeouts, probation, stateOptional, registry } = this.#hooks;
+    const { seam, timeouts, probation, stateOptional, registry, figures } = this.#hooks;
     const accepted = (): number => registry.accepted;
-    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, accepted };
+    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, accepted, figures };
     const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
     this.#admitDescriptors(); // before WANT asks for them
@@ -195,6 +218,12 @@ export class Succession {
         this.#hooks.own(command.receipt);
         this.#waiting?.resolve();
         for (const { reject } of this.#givingBack.splice(0)) reject(alone());
+        break;
+      case 'heard':
+        this.#generations = command.generations;
+        break;
+      case 'seek':
+        seek(this.#lifeOfPeer, this.#hooks, (type) => this.#dispatch({ type }));
         break;
       case 'unheard':
         for (const { reject } of this.#givingBack.splice(0)) reject(unheard());

@@ -6,11 +6,14 @@ import {
   type Accepting,
   type Busy,
   type Bye,
+  type Figures,
+  type GenerationStatus,
   type ManifestEntry,
   type Offer,
   type Probation,
   readBusy,
   readBye,
+  readGenerations,
   readNames,
   readOffer,
   readReason,
@@ -27,6 +30,8 @@ export interface SuccessorFacts {
   stateOptional: boolean;
   /** Connections that it has accepted. */
   accepted: () => number;
+  /** How it is, for the holder to tell. */
+  figures: () => Figures;
 }
 
 export type SuccessorState =
@@ -44,8 +49,8 @@ export type SuccessorState =
   | { name: 'accepting'; version: number }
   /** We serve, and the holder stands by. */
   | { name: 'probation' }
-  /** NAK is sent: we serve until the holder has said that it does. */
-  | { name: 'failing'; reason: string }
+  /** NAK is sent: we serve until the holder has said that it does. `final`: FINAL has come meanwhile. */
+  | { name: 'failing'; reason: string; final: boolean }
   /** We serve and own everything. `confirmed`: the holder has said so; else it is silent and may still take it back. */
   | { name: 'primary'; version: number; confirmed: boolean }
   | { name: 'ended' };
@@ -54,10 +59,17 @@ export type SuccessorEvent =
   | { type: 'start' }
   | { type: 'frame'; frame: Frame }
   | { type: 'garbage'; reason: string }
+  /** The connection is over. */
   | { type: 'end' }
+  /** What 'seek' has found: the holder is dead, or cannot be seen. */
+  | { type: 'dead' }
+  /** The same: it lives, and has seen the end as well. */
+  | { type: 'alive' }
   | { type: 'timeout' }
   /** The program has called ready(). */
   | { type: 'ready' }
+  /** The program needs so much longer to boot. */
+  | { type: 'extend'; ms: number }
   /** Every listener accepts; these were the holder's. */
   | { type: 'accepting'; accepting: Accepting }
   /** The health check has passed. */
@@ -81,6 +93,10 @@ export type SuccessorCommand =
   | { do: 'check' }
   /** The lease and the names are ours. With what the holder knows of the transaction. */
   | { do: 'own'; receipt: unknown }
+  /** How the holder is, and those before it. */
+  | { do: 'heard'; generations: GenerationStatus[] }
+  /** See what became of the holder whose connection is over, then say 'dead' or 'alive'. */
+  | { do: 'seek' }
   /** We gave up and nobody answers: serve on. */
   | { do: 'unheard' }
   /** The holder has drained and gone. Without a word it died. */
@@ -122,11 +138,15 @@ export function stepSuccessor(
     }
     case 'ready':
       return onReady(state, facts);
+    case 'extend': {
+      const waited = state.name === 'warm' && state.version > 1;
+      return { state, commands: waited ? [send('EXTEND', { ms: event.ms })] : [] };
+    }
     case 'accepting':
       return onAccepting(state, event.accepting, facts);
     case 'healthy':
       return state.name === 'probation'
-        ? { state, commands: [send('PONG', {}), ...patience(facts)] }
+        ? { state, commands: [send('PONG', facts.figures()), ...patience(facts)] }
         : stay(state);
     case 'giveUp':
       return onGiveUp(state, event.reason, facts);
@@ -135,7 +155,11 @@ export function stepSuccessor(
       return { state, commands: speaks ? [send('HURRY', { behind: event.behind })] : [] };
     }
     case 'end':
-      return onHolderGone(state);
+      return onEnd(state);
+    case 'dead':
+      return onHolderDead(state);
+    case 'alive':
+      return onHolderAlive(state);
     case 'timeout':
       return onTimeout(state, facts);
     case 'garbage':
@@ -260,22 +284,22 @@ function onFrameAsAccepting(
   const { version } = state;
   if (version === 1 && frame.type === 'DRAIN') return own(1, true);
   if (version > 1 && frame.type === 'PROBATION')
-    return { state: { name: 'probation' }, commands: [...patience(facts), { do: 'serve' }] };
+    return { state: { name: 'probation' }, commands: [heard(frame), ...patience(facts), { do: 'serve' }] };
   if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
   return refuse(state, frame);
 }
 
 function onFrameInProbation(state: SuccessorState, frame: Frame, facts: SuccessorFacts): SuccessorStep {
-  if (frame.type === 'PING') return { state, commands: [...patience(facts), { do: 'check' }] };
+  if (frame.type === 'PING') return { state, commands: [heard(frame), ...patience(facts), { do: 'check' }] };
   if (frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
   throw protocolError(`${frame.type} does not belong into state probation`);
 }
 
-// PING and FINAL may have been on their way. Behind our NAK comes theirs.
+// PING and FINAL may have been on their way. Behind our NAK comes theirs, if it was read in time.
 function onFrameAsFailing(state: SuccessorState & { name: 'failing' }, type: FrameType): SuccessorStep {
   if (type === 'NAK') return rolledBack(state.reason);
-  return stay(state);
+  return stay(type === 'FINAL' ? { ...state, final: true } : state);
 }
 
 function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Frame): SuccessorStep {
@@ -284,6 +308,7 @@ function onFrameAsPrimary(state: SuccessorState & { name: 'primary' }, frame: Fr
       state: { name: 'ended' },
       commands: [{ do: 'gone', bye: readBye(frame.payload) }, { do: 'close' }],
     };
+  if (frame.type === 'REPORT') return { state: { ...state, confirmed: true }, commands: [heard(frame)] }; // it drains
   if (state.confirmed) return stay(state);
   if (frame.type === 'DRAIN' || frame.type === 'FINAL') return stay({ ...state, confirmed: true });
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
@@ -295,7 +320,7 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
   const mayBeAlone = state.name === 'probation' || (state.name === 'accepting' && state.version > 1);
   if (mayBeAlone) {
     return {
-      state: { name: 'failing', reason },
+      state: { name: 'failing', reason, final: false },
       commands: [send('NAK', { reason }), { do: 'deadline', ms: facts.timeouts.commit }],
     };
   }
@@ -305,11 +330,23 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
   return nak('ERR_HANDOFF_ABORTED', reason);
 }
 
-function onHolderGone(state: SuccessorState): SuccessorStep {
+function onEnd(state: SuccessorState): SuccessorStep {
   switch (state.name) {
     case 'hello':
     case 'fds':
       return fail('ERR_HANDOFF_HOLDER_GONE', 'the predecessor went away');
+    case 'primary':
+      return {
+        state: { name: 'ended' },
+        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
+      };
+    default:
+      return { state, commands: [{ do: 'deadline', ms: undefined }, { do: 'seek' }] };
+  }
+}
+
+function onHolderDead(state: SuccessorState): SuccessorStep {
+  switch (state.name) {
     case 'warm':
       return { state: { name: 'orphan' }, commands: [] };
     case 'ready':
@@ -320,13 +357,22 @@ function onHolderGone(state: SuccessorState): SuccessorStep {
     case 'probation':
     case 'failing':
       return ownAlone();
-    case 'primary':
-      return {
-        state: { name: 'ended' },
-        commands: [{ do: 'deadline', ms: undefined }, { do: 'gone', bye: undefined }, { do: 'close' }],
-      };
     default:
       return stay(state);
+  }
+}
+
+// Without FINAL the service is the holder's: it serves on, or serves again since it has seen the end.
+function onHolderAlive(state: SuccessorState): SuccessorStep {
+  const reason = 'the connection to the predecessor was lost, and it lives';
+  switch (state.name) {
+    case 'accepting':
+    case 'probation':
+      return rolledBack(reason);
+    case 'failing':
+      return state.final ? ownAlone() : rolledBack(state.reason);
+    default:
+      return fail('ERR_HANDOFF_ABORTED', reason);
   }
 }
 
@@ -404,6 +450,10 @@ function ownAlone(): SuccessorStep {
       { do: 'close' },
     ],
   };
+}
+
+function heard({ payload }: Frame): SuccessorCommand {
+  return { do: 'heard', generations: readGenerations(payload) };
 }
 
 function send(type: FrameType, payload: Record<string, unknown>): SuccessorCommand {

@@ -14,7 +14,16 @@ import {
   type HolderState,
   stepHolder,
 } from './holder';
-import { type Busy, type Bye, type Hello, isOurs, type ManifestEntry } from './payloads';
+import { type Life, seek } from './life';
+import {
+  type Busy,
+  type Bye,
+  type Figures,
+  type GenerationStatus,
+  type Hello,
+  isOurs,
+  type ManifestEntry,
+} from './payloads';
 import type { ProcessSeam } from './process';
 import { type Receipt, ReceiptDraft } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -32,8 +41,11 @@ export interface TransactionHooks {
   entered(): void;
   /** Connections that this process has accepted. */
   accepted(): number;
+  generations(): GenerationStatus[];
   busy(txn: string): Busy | undefined;
   leased(txn: string): void;
+  /** It has called extend(). */
+  extended(ms: number): void;
   /** The successor has called ready(). */
   ready(): void;
   /** Stop accepting on these (undefined: on all), so that it can be undone. */
@@ -52,7 +64,9 @@ export class Transaction {
   readonly #facts: HolderFacts;
   readonly #draft: ReceiptDraft;
   readonly #deadline: Deadline;
+  readonly #lifeOfPeer: () => Life;
   #state: HolderState = HOLDER_START;
+  #figures: Figures = {};
   /** The names that were offered. */
   #offered: string[] = [];
   #superseded = false;
@@ -62,19 +76,21 @@ export class Transaction {
     this.#hooks = hooks;
     this.#draft = new ReceiptDraft(hooks.seam.now, HOLDER_START.name);
     this.#deadline = new Deadline(hooks.seam, () => this.#dispatch({ type: 'timeout' }));
-    const { generation, timeouts, busy } = hooks;
+    this.#lifeOfPeer = hooks.seam.remember(hooks.successorPid);
+    const { generation, timeouts, busy, generations } = hooks;
     this.#facts = {
       pid: hooks.seam.pid,
       generation,
       timeouts,
       busy,
+      generations,
       listeners: (version, hello) => this.#offer(version, hello),
       receipt: () => this.#receipt(undefined),
     };
     this.#channel = new ControlChannel(socket, undefined, {
       onFrame: (frame) => this.#onFrame(frame),
       onGarbage: (reason) => this.#dispatch({ type: 'garbage', reason }),
-      onEnd: () => this.#dispatch({ type: 'end' }),
+      onEnd: () => this.#dispatch({ type: 'end', heard: !this.#channel.lost }),
     });
     this.#dispatch({ type: 'start' });
   }
@@ -83,14 +99,19 @@ export class Transaction {
     return this.#state.name;
   }
 
+  /** How the successor is, as far as it has said so. */
+  get figures(): Figures {
+    return this.#figures;
+  }
+
   /** This process has stopped accepting for the successor's sake. */
   get paused(): boolean {
-    return ['probation', 'final', 'draining'].includes(this.#state.name);
+    return ['probation', 'final', 'severed', 'draining'].includes(this.#state.name);
   }
 
   /** The successor has been told that the service is its own: there is no way back. */
   get committed(): boolean {
-    return ['final', 'draining'].includes(this.#state.name) || this.#superseded;
+    return ['final', 'severed', 'draining'].includes(this.#state.name) || this.#superseded;
   }
 
   /** Calls it off, or rolls it back; does nothing once the successor has taken over. */
@@ -158,6 +179,9 @@ export class Transaction {
         this.#draft.started(command.hello.uptimeMs);
         this.#hooks.leased(command.txn);
         break;
+      case 'extend':
+        this.#hooks.extended(command.ms);
+        break;
       case 'ready':
         this.#draft.ready();
         this.#hooks.ready();
@@ -171,10 +195,16 @@ export class Transaction {
       case 'resume':
         this.#hooks.resume();
         break;
+      case 'seek':
+        seek(this.#lifeOfPeer, this.#hooks, (type) => this.#dispatch({ type }));
+        break;
       case 'supersede':
         this.#superseded = true;
         this.#channel.unref();
         this.#hooks.superseded(this.#receipt(command.accepted), this);
+        break;
+      case 'heard':
+        this.#figures = command.figures;
         break;
       case 'hurry':
         this.#hooks.hurry(command.behind);

@@ -53,6 +53,8 @@ export class Fate {
   readonly booted: Promise<void>;
   readonly outcome: Promise<Receipt>;
   ready: () => void = () => {};
+  /** The successor may take so many milliseconds more to boot. */
+  extend: (ms: number) => void = () => {};
   resolve: (receipt: Receipt) => void = () => {};
   reject: (error: Error) => void = () => {};
 
@@ -133,10 +135,15 @@ function firstOf(child: SpawnedProcess, options: UpgradeOptions, context: Upgrad
     const { seam, timeouts, fate } = context;
     const { warm } = timeouts;
     const stopSignal = onCancel({ signal: options.signal }, 'upgrade()', reject);
-    const stopTimer = seam.setTimer(warm, () => {
-      reject(new FdpassError('ERR_HANDOFF_TIMEOUT', `the successor was not ready within ${warm} ms`));
-    });
-    void fate.booted.then(stopTimer);
+    let stopTimer = () => {};
+    const giveIt = (ms: number, more: string): void => {
+      stopTimer();
+      const text = `the successor was not ready within ${ms} ms${more}`;
+      stopTimer = seam.setTimer(ms, () => reject(new FdpassError('ERR_HANDOFF_TIMEOUT', text)));
+    };
+    giveIt(warm, '');
+    fate.extend = (ms) => giveIt(ms, ', which it had asked for');
+    void fate.booted.then(() => stopTimer());
     const settle = (): void => {
       stopSignal();
       stopTimer();

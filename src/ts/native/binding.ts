@@ -155,15 +155,15 @@ function find(): Binding {
   try {
     return nodeGypBuild(root) as Binding;
   } catch (cause) {
-    throw permissionError(root, cause) ?? noBinary(root, cause);
+    throw permissionError(root, cause) ?? noBinary(cause);
   }
 }
 
-function noBinary(root: string, cause: unknown): Error {
+function noBinary(cause: unknown): Error {
   return Object.assign(
     new Error(
-      `fdpass has no binary for ${process.platform}-${process.arch}. Compile one (g++, make and python3 are needed): ` +
-        `cd ${root} && npx node-gyp rebuild`,
+      `fdpass has no binary for ${process.platform}-${process.arch} that loads. ` +
+        `Compile one (g++, make and python3 are needed): npx fdpass build`,
       { cause },
     ),
     { code: 'ERR_FDPASS_NO_BINARY' },

@@ -1,0 +1,47 @@
+// fdpass build: compiles the addon where the package has no binary for the platform.
+import { parseArgs } from 'node:util';
+import { compileAddon } from '../native/compile';
+import { type Command, EXIT, UsageError } from './command';
+import { printJson } from './failure';
+
+export const build: Command = {
+  help: `Compile the native part of fdpass in the installed package, and load it from then on.
+
+  fdpass build [--json]
+
+  --json    for scripts: one object on stdout, { outcome, ... }; see below
+  --help    this text
+
+Needed where the package brings no binary (it has linux-x64 and linux-arm64), once after each installation. Takes g++,
+make and python3, the node-gyp that comes with npm, and Node's headers: those beside Node, else of npm_config_nodedir,
+else node-gyp fetches them from nodejs.org. CXX and CXXFLAGS count. The result is build/Release/fdpass.node in the
+folder of the package; running processes keep what they have loaded.
+
+Exit code, and "outcome" of --json:
+  0   built    { file }
+  1   failed   { code, reason }; the output of the compiler is on stderr
+  2            the command line is wrong
+`,
+  async run(args) {
+    const json = parse(args);
+    try {
+      const file = await compileAddon();
+      if (json) printJson({ outcome: 'built', file });
+      else process.stdout.write(`built ${file}\n`);
+      return EXIT.ok;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (json) printJson({ outcome: 'failed', code, reason: message });
+      process.stderr.write(`fdpass build: ${message}\n`);
+      return EXIT.failed;
+    }
+  },
+};
+
+function parse(args: readonly string[]): boolean {
+  try {
+    return parseArgs({ args: [...args], options: { json: { type: 'boolean' } } }).values.json ?? false;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

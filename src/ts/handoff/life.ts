@@ -1,0 +1,61 @@
+// The life of another process, as /proc tells it: whether a peer whose connection is over has died, or lives on.
+import { readFileSync } from 'node:fs';
+import type { ProcessSeam } from './process';
+import type { HandoffTimeouts } from './timeouts';
+
+/** 'unknown': this process may not look, it is this very one, or there is no such number in this pid namespace. */
+export type Life = 'running' | 'stopped' | 'gone' | 'unknown';
+
+/** Of proc_pid_stat(5), behind the name in parentheses. */
+interface Stat {
+  state: string;
+  /** Tells a process from a later one of the same number. */
+  startTime: string;
+}
+
+/** How often a process is looked at that should die any moment: its descriptors are closed shortly before its end. */
+const LOOK_MS = 20;
+
+/** @returns tells, whenever it is asked, what has become of the process that has this number now */
+export function rememberProcess(pid: number): () => Life {
+  const known = pid === process.pid ? undefined : readStat(pid); // of a thread's end /proc says nothing
+  return () => {
+    if (known === undefined) return 'unknown';
+    const stat = readStat(pid);
+    if (stat === undefined || stat.startTime !== known.startTime || /[ZXx]/.test(stat.state)) return 'gone';
+    return /[Tt]/.test(stat.state) ? 'stopped' : 'running';
+  };
+}
+
+interface Patience {
+  seam: Pick<ProcessSeam, 'setTimer'>;
+  timeouts: HandoffTimeouts;
+}
+
+/**
+ * Says 'dead' as soon as the process has ended, and at once if it cannot be seen; 'alive' if it still runs after
+ * `timeouts.commit`. One that is stopped then can do nothing for anybody, and counts as dead.
+ */
+export function seek(
+  lifeOf: () => Life,
+  { seam, timeouts }: Patience,
+  found: (fate: 'dead' | 'alive') => void,
+  leftMs = timeouts.commit,
+): void {
+  const life = lifeOf();
+  if (life === 'gone' || life === 'unknown') found('dead');
+  else if (leftMs <= 0) found(life === 'running' ? 'alive' : 'dead');
+  else
+    seam.setTimer(LOOK_MS, () => seek(lifeOf, { seam, timeouts }, found, leftMs - LOOK_MS), { hold: true });
+}
+
+function readStat(pid: number): Stat | undefined {
+  let line: string;
+  try {
+    line = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined; // ENOENT, ESRCH, or hidepid= of /proc
+  }
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
+}

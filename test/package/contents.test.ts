@@ -1,0 +1,23 @@
+// The tarball in short: `npm run pack-check` also looks at the one with the binaries of both CPUs.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tmpDir } from '../helpers/tmp-dir';
+import { complaints, pack, stage } from './tarball';
+
+test('the tarball has what it needs and nothing else, and stays below its budget', (t) => {
+  const folder = tmpDir(t);
+  stage(folder, { binary: true });
+  assert.deepEqual(complaints(pack(folder, folder), [process.arch]), []);
+});
+
+test('a missing binary, a stray file and too many bytes are told', (t) => {
+  const folder = tmpDir(t);
+  stage(folder, { binary: false });
+  const { files, path } = pack(folder, folder);
+  const told = complaints({ path, files: [...files, 'test/cli/ls.test.js'], bytes: 250_001 }, ['arm64']);
+  assert.deepEqual(told, [
+    'test/cli/ls.test.js does not belong there',
+    'prebuilds/linux-arm64/fdpass.node is missing',
+    'it has 250001 bytes; 250000 are allowed',
+  ]);
+});
