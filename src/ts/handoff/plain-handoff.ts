@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { closedError, FdpassError, invalidArgType } from '../base/errors';
-import { validateInteger } from '../base/validate';
+import { validateInteger, validateTimeout } from '../base/validate';
 import { unsupportedPlatform } from '../native/binding';
 import type { DrainCount } from './connections';
 import { Departure } from './departure';
@@ -93,6 +93,12 @@ class PlainHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
   take(name: string): undefined {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     this.#requireBoot('take()');
+  }
+
+  /** Nobody waits. */
+  extend(ms: number): void {
+    validateTimeout('ms', ms);
+    this.#requireBoot('extend()');
   }
 
   async ready(): Promise<void> {
