@@ -21,18 +21,13 @@ export type { FdLike } from './fd/lend';
 export { HandoffBusyError } from './handoff/busy';
 export type { UdpOptions } from './handoff/datagram-place';
 export type { ListenerOptions } from './handoff/endpoint';
-export {
-  createHandoff,
-  Handoff,
-  type HandoffEvents,
-  type HandoffState,
-  type HandoffStatus,
-} from './handoff/handoff';
+export { createHandoff, Handoff, type HandoffStatus } from './handoff/handoff';
 export type { HandoffOptions } from './handoff/options';
 export type { ProbationOptions } from './handoff/probation';
 export type { DrainReceipt, Receipt, StateTimes } from './handoff/receipt';
 export type { ListenerStatus } from './handoff/registry';
 export type { HandedState, StateOptions } from './handoff/state';
+export type { HandoffEvents, HandoffState } from './handoff/tenure';
 export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export type { BindOptions } from './names/bind-path';

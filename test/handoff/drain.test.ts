@@ -12,6 +12,8 @@ import { httpClient } from '../helpers/clients';
 import { RawPeer } from '../helpers/raw-peer';
 import { type Actor, portOf, Stage, web, within } from '../helpers/stage';
 
+const REQUEST = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n';
+
 async function connect(actor: Actor): Promise<net.Socket> {
   const socket = net.connect(portOf(actor), '127.0.0.1');
   await once(socket, 'connect');
@@ -21,7 +23,7 @@ async function connect(actor: Actor): Promise<net.Socket> {
 /** One request on that very connection. @returns header and body */
 async function ask(socket: net.Socket): Promise<string> {
   return await within('an answer', async () => {
-    socket.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
+    socket.write(REQUEST);
     let text = '';
     while (!/\r\n\r\n.*\d/s.test(text.replace(/Content-Length.*/, ''))) {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
@@ -200,6 +202,56 @@ async function pipeline(socket: net.Socket, paths: string[]): Promise<() => Prom
     return [...text.matchAll(/\r\n\r\n(\d+)/g)].map((match) => match[1] as string);
   };
 }
+
+test('a client that goes on writing behind the last answer reads it, and is not reset', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  const socket = await connect(first);
+  let failure: Error | undefined;
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.pause().write(REQUEST.replace('/', '/slow'));
+  await first.event('slow');
+  const second = await stage.start();
+  await first.event('superseded');
+  await first.call('release');
+  // The response and the end lie in our buffer, and we have not read them yet.
+  for (let i = 0; i < 200; i++) await new Promise<void>((done) => socket.write(REQUEST, () => done()));
+  const text: string[] = [];
+  socket
+    .setEncoding('latin1')
+    .on('data', (chunk: string) => text.push(chunk))
+    .resume();
+  await within('the end', () => once(socket, 'end'));
+  assert.match(
+    text.join(''),
+    new RegExp(`^HTTP/1.1 200 OK\r\n.*Connection: close.*\r\n\r\n${first.pid}$`, 's'),
+  );
+  assert.equal(failure, undefined);
+  socket.destroy();
+  assert.equal(await first.exit(), 0);
+  assert.ok(second.alive);
+});
+
+test('a client that keeps its end open behind the last answer does not hold the process for long', async (t) => {
+  const stage = await Stage.open(t); // timeouts.drain is longer than this test may take
+  const first = await stage.start();
+  const socket = net.connect({ port: portOf(first), host: '127.0.0.1', allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write(REQUEST.replace('/', '/slow'));
+  await first.event('slow');
+  await stage.start();
+  await first.event('superseded');
+  await first.call('release');
+  await within('the end', () => once(socket.resume(), 'end'));
+  const { drain } = (await first.event('drained'))['receipt'] as {
+    drain: { closed: number; forced: number };
+  };
+  assert.deepEqual([drain.closed, drain.forced], [1, 0]);
+  assert.equal(await first.exit(), 0);
+});
 
 test('requests that were pipelined before and during the drain are all answered', async (t) => {
   const stage = await Stage.open(t);

@@ -10,18 +10,12 @@ import { User } from './user';
 
 const folder = tmpDir({ after });
 /** Has installed a package without a prebuilt binary. */
-const user = new User({ after });
+const user = new User({ after }, { offline: true });
 
 before(async () => {
   stage(folder, { binary: false });
   await user.must(['node', npm], ['install', pack(folder, folder).path]);
 });
-
-/** With a compiler. */
-function environmentOfBuilder(): NodeJS.ProcessEnv {
-  const { PATH, npm_config_nodedir } = process.env;
-  return { ...user.env, PATH, ...(npm_config_nodedir && { npm_config_nodedir }) };
-}
 
 test('without a binary fdpass has a help, and its other commands say what is missing', async () => {
   const fdpass = ['node', 'node_modules/.bin/fdpass'];
@@ -47,7 +41,7 @@ test('a compiler that fails leaves nothing behind, and its exit code is told', a
   const { code, stderr } = await user.run(
     [process.execPath, 'node_modules/.bin/fdpass'],
     ['build'],
-    environmentOfBuilder(),
+    user.envOfBuilder,
   );
   assert.equal(code, 1);
   assert.match(
@@ -65,7 +59,7 @@ test('without a binary the error names the command that compiles one, and after 
     assert.match(stderr, /code: 'ERR_FDPASS_NO_BINARY'/);
   }
   const npx = [process.execPath, npm, 'exec', '--offline', '--'];
-  const { stdout } = await user.must(npx, ['fdpass', 'build', '--json'], environmentOfBuilder());
+  const { stdout } = await user.must(npx, ['fdpass', 'build', '--json'], user.envOfBuilder);
   const file = path.join(user.folder, 'node_modules/fdpass/build/Release/fdpass.node');
   assert.deepEqual(JSON.parse(stdout), { outcome: 'built', file });
   assert.equal(await user.use(['node']), path.join(user.folder, 'node_modules/fdpass'));

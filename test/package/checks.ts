@@ -1,9 +1,9 @@
 // What `npm run pack-check` does with the tarball, in the order of its table.
-import type { Ending } from '../helpers/tmp-dir';
-import { install } from './install';
+import { type Ending, tmpDir } from '../helpers/tmp-dir';
+import { install, installAndBuild } from './install';
 import { judgeTypes, judgeWithAttw, judgeWithPublint, listsDependencies } from './judges';
 import { MANAGERS } from './managers';
-import { complaints, MAX_BYTES, type Tarball } from './tarball';
+import { complaints, MAX_BYTES, pack, stage, type Tarball } from './tarball';
 import { installTool, type Tool } from './tools';
 
 export interface Check {
@@ -39,10 +39,19 @@ function withTools(name: string, tools: readonly Tool[], run: Check['run']): Che
 const installations: readonly Check[] = MANAGERS.flatMap((manager) =>
   manager.ways.map((way) =>
     withTools(`${manager.title}: ${way.title}`, manager.tools, async (t, tarball) => {
-      const { milliseconds } = await install(t, manager, way, tarball.path);
+      const milliseconds = await install(t, manager, way, tarball.path);
       return `${(milliseconds / 1000).toFixed(1)} s, nothing compiled`;
     }),
   ),
+);
+
+const builds: readonly Check[] = MANAGERS.map((manager) =>
+  withTools(`${manager.title}: fdpass build`, manager.tools, async (t) => {
+    const folder = tmpDir(t);
+    stage(folder, { binary: false });
+    await installAndBuild(t, manager, pack(folder, folder).path);
+    return 'compiled where the tarball has no binary';
+  }),
 );
 
 export const CHECKS: readonly Check[] = [
@@ -52,4 +61,5 @@ export const CHECKS: readonly Check[] = [
   { name: 'types', run: judgeTypes },
   { name: 'npm sbom', run: listsDependencies },
   ...installations,
+  ...builds,
 ];

@@ -12,7 +12,7 @@ import { User } from './user';
 test('from a lock file the package is installed without being compiled, and works', async (t) => {
   const folder = tmpDir(t);
   stage(folder, { binary: true });
-  const user = new User(t);
+  const user = new User(t, { offline: true });
   await user.must(['node', npm], ['install', pack(folder, folder).path]);
   forget(user);
   await user.must(['node', npm], ['ci']);

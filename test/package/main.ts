@@ -12,7 +12,8 @@ const help = `npm run pack-check [-- [--json] [--help] [FILTER]]
 Makes the prebuilt binaries and the npm tarball, and checks them: the list of files and its size; publint and
 arethetypeswrong; the types under TypeScript's ways to resolve modules; npm sbom; and installing with each package manager,
 with scripts, without, and from a lock file, in a new folder and on a PATH that has no compiler, node-gyp and python:
-nothing is compiled, import and require work and share one state, and a datagram arrives with a descriptor.
+nothing is compiled, import and require work and share one state, and a datagram arrives with a descriptor. Last, the command
+\`fdpass build\` of each, in a package without binary and with a compiler.
 FILTER: only checks whose name contains it ("npm", "types").
 
 Package managers and judges come from the npm registry, below node_modules/.cache the first time. What it lacks is

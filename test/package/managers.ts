@@ -10,7 +10,7 @@ type Command = readonly string[];
 /** A step that is none of the manager: as after a checkout, the lock file is what is left. */
 export const FORGET: readonly string[] = ['forget'];
 
-interface Way {
+export interface Way {
   /** What a user says. */
   title: string;
   /** Before the first step. */
@@ -28,7 +28,10 @@ export interface Manager {
   node?: string;
   /** How a program is started there, if not with plain node. */
   startsNode?: Command;
-  ways: readonly Way[];
+  /** The arguments that run a command of an installed package. */
+  exec: readonly string[];
+  /** The plain one first. */
+  ways: readonly [Way, ...Way[]];
 }
 
 export function forget(user: User): void {
@@ -36,13 +39,13 @@ export function forget(user: User): void {
     rmSync(path.join(user.folder, name), { recursive: true, force: true });
 }
 
-const npmWays: readonly Way[] = [
+const npmWays: Manager['ways'] = [
   { title: 'install', steps: (tarball) => [['install', tarball]] },
   { title: 'install --ignore-scripts', steps: (tarball) => [['install', '--ignore-scripts', tarball]] },
   { title: 'ci, from a lock file', steps: (tarball) => [['install', tarball], FORGET, ['ci']] },
 ];
 
-const addWays: readonly Way[] = [
+const addWays: Manager['ways'] = [
   { title: 'add', steps: (tarball) => [['add', tarball]] },
   { title: 'add --ignore-scripts', steps: (tarball) => [['add', '--ignore-scripts', tarball]] },
   {
@@ -51,7 +54,7 @@ const addWays: readonly Way[] = [
   },
 ];
 
-function yarnWays(nodeLinker: string): Way[] {
+function yarnWays(nodeLinker: string): Manager['ways'] {
   const prepare = (user: User, enableScripts: boolean): void => {
     const settings = { nodeLinker, enableScripts, enableTelemetry: false };
     const lines = Object.entries(settings).map(([name, value]) => `${name}: ${value}\n`);
@@ -80,6 +83,7 @@ export const MANAGERS: readonly Manager[] = [
     title: `npm ${toolVersion('npm11')}`,
     tools: ['npm11'],
     command: ['node', toolFile('npm11', 'npm11/bin/npm-cli.js')],
+    exec: ['exec', '--offline', '--'],
     ways: npmWays,
   },
   {
@@ -87,18 +91,21 @@ export const MANAGERS: readonly Manager[] = [
     tools: ['npm12', 'node24'],
     command: ['node', toolFile('npm12', 'npm12/bin/npm-cli.js')],
     node: node24,
+    exec: ['exec', '--offline', '--'],
     ways: npmWays,
   },
   {
     title: `pnpm ${toolVersion('pnpm')}`,
     tools: ['pnpm'],
     command: [toolFile('pnpm', `@pnpm/exe.${platform}/pnpm`)],
+    exec: ['exec'],
     ways: addWays,
   },
   {
     title: `Yarn ${toolVersion('yarn')}, node_modules`,
     tools: ['yarn'],
     command: yarn,
+    exec: ['run'],
     ways: yarnWays('node-modules'),
   },
   {
@@ -106,12 +113,14 @@ export const MANAGERS: readonly Manager[] = [
     tools: ['yarn'],
     command: yarn,
     startsNode: [...yarn, 'node'],
+    exec: ['run'],
     ways: yarnWays('pnp'),
   },
   {
     title: `Bun ${toolVersion('bun')}`,
     tools: ['bun'],
     command: [toolFile('bun', `@oven/bun-${platform}/bin/bun`)],
+    exec: ['x'],
     ways: addWays,
   },
 ];

@@ -1,6 +1,6 @@
 // What `npm run release-check` says of a folder, the binaries apart: it refuses, and tells what to do.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -34,7 +34,9 @@ function repository(t: test.TestContext, manifest: object, changelog: string): s
   return folder;
 }
 
-test('a folder that can be released is told to be one', (t) => {
+const options = { skip: spawnSync('git', ['--version']).status === 0 ? false : 'there is no git here' };
+
+test('a folder that can be released is told to be one', options, (t) => {
   const url = 'git+https://example.org/fdpass.git';
   const folder = repository(t, { repository: { type: 'git', url } }, '## [1.2.0] - 2026-01-31\n');
   const [named, logged, tree] = findingsOf(folder);
@@ -43,7 +45,7 @@ test('a folder that can be released is told to be one', (t) => {
   assert.equal(tree?.ok, true);
 });
 
-test('a missing repository, a changelog without the version and a changed file are refused', (t) => {
+test('a missing repository, a changelog without the version and a changed file are refused', options, (t) => {
   const folder = repository(t, {}, '## [Unreleased]\n\n## [1.1.0] - 2026-01-31\n');
   writeFileSync(path.join(folder, 'more'), '');
   const [named, logged, tree] = findingsOf(folder);

@@ -7,8 +7,8 @@ import { npm } from './npm';
 export const root = path.dirname(require.resolve('fdpass/package.json'));
 
 export const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
-  version: string;
   files: string[];
+  dependencies: Record<string, string>;
 };
 
 export interface Tarball {

@@ -1,10 +1,11 @@
 // Somebody who installs the package: a folder of their own, and a PATH without compiler, node-gyp and python.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Ended, start } from '../helpers/child';
 import { type Ending, tmpDir } from '../helpers/tmp-dir';
 import { npm } from './npm';
+import { manifest, root } from './tarball';
 
 const FIXTURE = path.join(__dirname, '..', 'fixtures', 'installed.mjs');
 
@@ -16,14 +17,38 @@ function setting(name: string): string {
   }).trim();
 }
 
+function dependenciesOfHere(): object {
+  const names = Object.keys(manifest.dependencies);
+  const at = (name: string): string => `file:${path.join(root, 'node_modules', name)}`;
+  return {
+    dependencies: Object.fromEntries(names.map((name) => [name, at(name)])),
+    overrides: Object.fromEntries(names.map((name) => [name, `$${name}`])),
+  };
+}
+
+function headers(): NodeJS.ProcessEnv {
+  const prefix = path.dirname(path.dirname(realpathSync(process.execPath)));
+  const named = process.env['npm_config_nodedir'];
+  if (named === undefined && !existsSync(path.join(prefix, 'include/node/uv.h'))) return {};
+  return { npm_config_nodedir: named ?? prefix };
+}
+
 export class User {
   readonly folder: string;
   /** For programs that must not find a compiler. */
   readonly env: NodeJS.ProcessEnv;
+  /** For those that shall: the PATH of this machine behind it, and the headers of this Node, which do for others, too. */
+  readonly envOfBuilder: NodeJS.ProcessEnv;
   readonly #t: Ending;
 
-  /** @param node which Node is on PATH */
-  constructor(t: Ending, node: string = process.execPath) {
+  /**
+   * @param node which Node is on PATH
+   * @param offline npm asks no registry, and takes what the package depends on from this repository
+   */
+  constructor(
+    t: Ending,
+    { node = process.execPath, offline = false }: { node?: string; offline?: boolean } = {},
+  ) {
     this.#t = t;
     const home = tmpDir(t);
     this.folder = path.join(home, 'app');
@@ -41,14 +66,16 @@ export class User {
       npm_config_cache: setting('cache'),
       YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ''),
     };
-    writeFileSync(
-      path.join(this.folder, 'package.json'),
-      '{ "name": "app", "version": "1.0.0", "private": true }\n',
-    );
-    writeFileSync(
-      path.join(this.folder, '.npmrc'),
-      `registry=${registry}\naudit=false\nfund=false\nprefer-offline=true\n`,
-    );
+    this.envOfBuilder = {
+      ...this.env,
+      PATH: `${bin}${path.delimiter}${process.env['PATH']}`,
+      ...headers(),
+    };
+    const app = { name: 'app', version: '1.0.0', private: true, ...(offline && dependenciesOfHere()) };
+    writeFileSync(path.join(this.folder, 'package.json'), JSON.stringify(app));
+    const preference = offline ? 'offline' : 'prefer-offline';
+    const lines = [`registry=${registry}`, 'audit=false', 'fund=false', `${preference}=true`, ''];
+    writeFileSync(path.join(this.folder, '.npmrc'), lines.join('\n'));
     copyFileSync(FIXTURE, path.join(this.folder, 'installed.mjs'));
   }
 

@@ -7,6 +7,8 @@ import tls from 'node:tls';
 
 /** Between GOAWAY and the end of an HTTP/2 session: what the client sent meanwhile is still answered. */
 const GOAWAY_PAUSE_MS = 100;
+/** From our last answer to the end of a connection that its client keeps open. */
+const LINGER_MS = 2_000;
 /** GOAWAY with the highest stream id announces the end and refuses nothing. RFC 9113, 6.8 */
 const LAST_STREAM_ID = 2 ** 31 - 1;
 
@@ -90,7 +92,7 @@ export class Connections {
     this.#draining = true;
     const open = this.#sockets.size;
     if (open > 0) handleRequestsLater(this.#server, (response) => this.#tooLate.has(response));
-    for (const response of this.#responses.values()) closeAfter(response);
+    for (const [socket, response] of this.#responses) closeAfter(response, socket);
     for (const session of this.#sessions) endSession(session);
     for (const socket of this.#known) this.#farewell?.(socket);
     let forced = 0;
@@ -130,7 +132,7 @@ export class Connections {
       if (!response.shouldKeepAlive) this.#over.add(socket);
       if (this.#responses.get(socket) === response) this.#responses.delete(socket);
     });
-    if (this.#draining) closeAfter(response);
+    if (this.#draining) closeAfter(response, socket);
   }
 }
 
@@ -139,8 +141,19 @@ diagnostics.subscribe('http.server.request.start', Connections.onRequest);
 
 // Node writes `Connection: close` and ends the connection behind this response. With its header already
 // sent the connection stays, and the next request on it gets the header.
-function closeAfter(response: ServerResponse): void {
-  if (!response.headersSent) response.shouldKeepAlive = false;
+function closeAfter(response: ServerResponse, socket: net.Socket): void {
+  if (response.headersSent) return;
+  response.shouldKeepAlive = false;
+  socket.destroySoon = lingeringClose; // what Node calls behind such a response
+}
+
+// A connection that is closed with something unread is reset, and the client may lose the answer, or stop at its own failed
+// write before it has read why. So we say that we are done, and read on until the client is, too. RFC 9112, 9.6
+function lingeringClose(this: net.Socket): void {
+  if (this.writableEnded) return;
+  this.end();
+  const timer = setTimeout(() => this.destroy(), LINGER_MS).unref();
+  this.once('close', () => clearTimeout(timer));
 }
 
 // A handler that answers at once would say `Connection: close` before Node has parsed the request behind it, which

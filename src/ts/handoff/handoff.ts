@@ -1,9 +1,8 @@
-// Handoff: the public face. Listens or inherits, gets ready, hands over, drains, goes.
-import { randomBytes } from 'node:crypto';
+// Handoff: the public face. Its listeners are in the registry, its life is its tenure.
 import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
-import { closedError, FdpassError, hasCode, invalidArgType } from '../base/errors';
+import { invalidArgType } from '../base/errors';
 import { validateInteger, validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
@@ -12,54 +11,18 @@ import type { BindOptions } from '../names/bind-path';
 import { isSupported } from '../native/binding';
 import type { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
-import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
-import { HandoffBusyError } from './busy';
-import type { ServiceStatus } from './command';
 import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
-import { Departure } from './departure';
 import { type ListenerOptions, streamPlace } from './endpoint';
-import { TXN_BYTES } from './frame';
-import { Holding } from './holding';
-import { CONTROL_OPTIONS, join, pauseBeforeRetry } from './join';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
-import {
-  type Bye,
-  CONTROL_NAME,
-  type Figures,
-  type GenerationStatus,
-  type Hello,
-  type ManifestEntry,
-  type Offer,
-  STATE_NAME,
-} from './payloads';
-import { PidFile } from './pid-file';
 import { createPlainHandoff } from './plain-handoff';
-import { checkHealth } from './probation';
-import { type ProcessSeam, systemProcess, TXN_VARIABLE } from './process';
-import { type Receipt, readReceipt } from './receipt';
+import { systemProcess } from './process';
+import type { Receipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
 import { ServerService } from './service';
-import { type HandedState, readState, type StateBlob, type StateSettings, writeState } from './state';
-import { takeStderr } from './stderr';
-import { Succession } from './succession';
-import type { HandoffTimeouts } from './timeouts';
-import type { Transaction } from './transaction';
-import { Fate, runUpgrade, type UpgradeOptions } from './upgrade';
-
-export interface HandoffEvents {
-  superseded: [receipt: Receipt];
-  aborted: [error: Error];
-  rolledback: [error: Error];
-  confirmed: [];
-  settled: [receipt: Receipt];
-}
-
-/**
- * 'probation': it serves and its predecessor stands by. 'standby': its successor is on probation, and it accepts
- * nothing new unless that fails.
- */
-export type HandoffState = 'starting' | 'probation' | 'serving' | 'standby' | 'superseded' | 'closed';
+import type { HandedState } from './state';
+import { type HandoffEvents, type HandoffState, stateError, Tenure } from './tenure';
+import type { UpgradeOptions } from './upgrade';
 
 export interface HandoffStatus {
   name: string;
@@ -68,9 +31,6 @@ export interface HandoffStatus {
   state: HandoffState;
   listeners: ListenerStatus[];
 }
-
-/** A process without free descriptors tries again after this to accept again. */
-const RESUME_RETRY_MS = 100;
 
 /**
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
@@ -81,7 +41,7 @@ const RESUME_RETRY_MS = 100;
  */
 export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
   if (!isSupported) return createPlainHandoff(options);
-  return await Handoff.create(options, systemProcess);
+  return await Handoff.begin(readOptions(options));
 }
 
 /**
@@ -94,119 +54,52 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
  */
 export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposable {
   readonly name: string;
-  /** 1 for the first process, one more for each successor. */
-  readonly generation: number;
-  /** Whom this process takes over from. */
-  readonly predecessor: { pid: number; generation: number } | undefined;
-  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. The receipt is complete. */
-  readonly superseded: Promise<Receipt>;
+  readonly #registry = new Registry();
+  readonly #tenure: Tenure;
 
-  readonly #allow: readonly number[];
-  readonly #timeouts: HandoffTimeouts;
-  readonly #seam: ProcessSeam;
-  readonly #registry: Registry;
-  readonly #restoreStderr: () => void;
-  readonly #departure: Departure;
-  readonly #stateSettings: StateSettings;
-  readonly #pidFile: PidFile | undefined;
-  #ignoreSignal: () => void = () => {};
-  #state: HandoffState = 'starting';
-  #succession: Succession | undefined;
-  /** Why this process will never serve. */
-  #failure: FdpassError | undefined;
-  #holding: Holding | undefined;
-  #control: Fd | undefined;
-  /** The one whose successor is on probation. */
-  #standby: Transaction | undefined;
-  /** What the successor has inherited and uses; undefined: it did not say. */
-  #inherited: readonly string[] | undefined;
-  #upgrade: Fate | undefined;
-  #readyCalled = false;
-  #predecessorLeft = false;
-  #receipt: Receipt | undefined;
-  #handedState: HandedState | undefined;
-  /** Makes the state for a successor, or, if that is optional, a warning. */
-  #provider: ((optional: boolean) => StateBlob | undefined) | undefined;
-  #stateBlob: StateBlob | undefined;
-  /** Set once this process has given back what it had; resolves when it has drained. */
-  #rolledBack: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
-  #resolveSuperseded: (receipt: Receipt) => void = () => {};
-
-  /** @internal Tests give a seam of their own. */
-  static async create(options: HandoffOptions, seam: ProcessSeam): Promise<Handoff> {
-    const settings: Settings = { ...readOptions(options), seam, registry: new Registry() };
-    const txn = takeTxn(seam);
-    const restoreStderr = takeStderr(seam);
-    let deadline = Number.POSITIVE_INFINITY;
-    for (;;) {
-      const joined = await join({ ...settings, timeoutMs: settings.timeouts.hello });
-      if ('server' in joined) {
-        const handoff = new Handoff(settings, undefined, restoreStderr);
-        handoff.#hold(joined.server, { unlink: true });
-        handoff.#listenTo(settings.restartOn);
-        return handoff;
-      }
-      // The hooks are called only after create() has returned, or for a failure that inherit() reports.
-      const box: { handoff?: Handoff } = {};
-      const succession = new Succession(joined.socket, txn, {
-        ...settings,
-        stateOptional: settings.state.onError === 'empty',
-        accept: () => (box.handoff as Handoff).#open(),
-        serve: () => (box.handoff as Handoff).#serve(),
-        figures: () => (box.handoff as Handoff).#figures(),
-        check: () => checkHealth(settings.health),
-        own: (receipt) => (box.handoff as Handoff).#own(receipt),
-        gone: (bye) => (box.handoff as Handoff).#predecessorGone(bye),
-        fail: (error) =>
-          box.handoff === undefined ? settings.registry.closeInherited() : box.handoff.#giveBack(error),
-      });
-      try {
-        const offer = await succession.inherit();
-        const handoff = new Handoff(settings, offer, restoreStderr);
-        handoff.#handedState = readHandedState(settings, succession);
-        box.handoff = handoff;
-        handoff.#succession = succession;
-        handoff.#listenTo(settings.restartOn);
-        return handoff;
-      } catch (error) {
-        // It died before it gave us anything: whoever comes now, perhaps we, is the first one.
-        if (!hasCode(error, 'ERR_HANDOFF_HOLDER_GONE')) throw error;
-        // One that keeps hanging up is alive and does not want us.
-        deadline = Math.min(deadline, seam.now() + settings.timeouts.hello);
-        if (seam.now() >= deadline) throw turnedAway(settings, error);
-        await pauseBeforeRetry();
-      }
-    }
+  /** @internal */
+  static async begin(settings: HandoffSettings): Promise<Handoff> {
+    const handoff = new Handoff(settings);
+    await handoff.#tenure.begin();
+    return handoff;
   }
 
-  private constructor(settings: Settings, offer: Offer | undefined, restoreStderr: () => void) {
+  private constructor(settings: HandoffSettings) {
     super();
     this.name = settings.name;
-    this.generation = (offer?.generation ?? 0) + 1;
-    this.predecessor = offer === undefined ? undefined : { pid: offer.pid, generation: offer.generation };
-    this.#allow = settings.allow;
-    this.#timeouts = settings.timeouts;
-    this.#seam = settings.seam;
-    this.#registry = settings.registry;
-    this.#restoreStderr = restoreStderr;
-    this.#stateSettings = settings.state;
-    this.#pidFile =
-      settings.pidFile === undefined ? undefined : new PidFile(settings.pidFile, settings.seam.pid);
-    this.#departure = new Departure(settings.registry, settings.seam, settings.timeouts);
-    this.superseded = new Promise((resolve) => {
-      this.#resolveSuperseded = resolve;
+    this.#tenure = new Tenure({
+      settings,
+      seam: systemProcess,
+      registry: this.#registry,
+      // Later: a listener may throw, and what runs this step of the machine has more to do.
+      announce: (event, ...args) =>
+        process.nextTick(() => this.emit(event as keyof HandoffEvents, ...(args as never))),
     });
+  }
+
+  /** 1 for the first process, one more for each successor. */
+  get generation(): number {
+    return this.#tenure.generation;
+  }
+
+  /** Whom this process takes over from. */
+  get predecessor(): { pid: number; generation: number } | undefined {
+    return this.#tenure.predecessor;
+  }
+
+  /** Resolves when a successor has taken over and all connections have ended: time to close the rest. The receipt is complete. */
+  get superseded(): Promise<Receipt> {
+    return this.#tenure.superseded;
   }
 
   /** Of the upgrade that brought this process here; complete when its predecessor has gone ('settled'). */
   get receipt(): Receipt | undefined {
-    return this.#receipt;
+    return this.#tenure.receipt;
   }
 
   /** What the predecessor left with provideState(); undefined if there is nothing. */
   get state(): HandedState | undefined {
-    return this.#handedState;
+    return this.#tenure.handedState;
   }
 
   /**
@@ -219,9 +112,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   provideState(version: number, get: () => unknown): void {
     validateInteger('version', version, 0, Number.MAX_SAFE_INTEGER);
     if (typeof get !== 'function') throw invalidArgType('get', 'a function', get);
-    this.#requireOpen();
-    const { maxBytes } = this.#stateSettings;
-    this.#provider = (optional) => orWarn(optional, () => writeState(version, get, maxBytes));
+    this.#tenure.provideState(version, get);
   }
 
   /**
@@ -237,7 +128,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (server.listening)
       throw stateError('this server listens already; give it to listen() instead of calling its own');
     const place = await streamPlace(options);
-    this.#requireBoot('listen()');
+    this.#tenure.requireBoot('listen()');
     const { backlog } = place;
     const farewell = options.drain;
     const service = (_: Fd, ticketKeys?: string) =>
@@ -254,7 +145,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   async bindUdp(name: string, options: UdpOptions): Promise<dgram.Socket> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     const place = udpPlace(options);
-    this.#requireBoot('bindUdp()');
+    this.#tenure.requireBoot('bindUdp()');
     const service = () => new UdpService(dgram.createSocket(options.type ?? 'udp4'));
     return this.#registry.claim(name, { place, service }).user;
   }
@@ -273,7 +164,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     validateObject('options', options);
     const place = datagramPlace(UnixAddress.from(address), options);
-    this.#requireBoot('bindDatagram()');
+    this.#tenure.requireBoot('bindDatagram()');
     const service = (fd: Fd) => UnixDatagramService.adopt(fd, options);
     return this.#registry.claim(name, { place, service }).user;
   }
@@ -286,8 +177,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    */
   put(name: string, from: FdLike): void {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-    this.#requireOpen();
-    if (this.#state === 'superseded') throw stateError('this process has been superseded');
+    this.#tenure.requireHolder();
     this.#registry.put(name, Fd.dup(from));
   }
 
@@ -298,7 +188,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    */
   take(name: string): Fd | undefined {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-    this.#requireBoot('take()');
+    this.#tenure.requireBoot('take()');
     return this.#registry.take(name);
   }
 
@@ -310,8 +200,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    */
   extend(ms: number): void {
     validateTimeout('ms', ms);
-    this.#requireBoot('extend()');
-    this.#succession?.extend(ms);
+    this.#tenure.extend(ms);
   }
 
   /**
@@ -321,16 +210,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * process has given everything back; it should exit
    */
   async ready(): Promise<void> {
-    this.#requireOpen();
-    if (this.#readyCalled) throw stateError('ready() was called already');
-    this.#readyCalled = true;
-    if (this.#succession !== undefined) {
-      await this.#succession.ready();
-      return;
-    }
-    await this.#registry.start();
-    this.#requireOpen();
-    this.#own(undefined);
+    await this.#tenure.ready();
   }
 
   /**
@@ -341,9 +221,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    */
   async fail(reason: string): Promise<void> {
     if (typeof reason !== 'string') throw invalidArgType('reason', 'a string', reason);
-    if (this.#state !== 'probation')
-      throw stateError(`a process that is ${this.#state} cannot be rolled back`);
-    await (this.#succession as Succession).giveBack(reason);
+    await this.#tenure.fail(reason);
   }
 
   /**
@@ -352,29 +230,12 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * stopped, or, if the code is ERR_HANDOFF_ROLLED_BACK, serves again. ERR_HANDOFF_BUSY, ERR_HANDOFF_STATE: nothing was started.
    */
   async upgrade(options: UpgradeOptions = {}): Promise<Receipt> {
-    if (this.#state !== 'serving') throw stateError(`a process that is ${this.#state} cannot be upgraded`);
-    const holding = this.#holding as Holding;
-    const busy = holding.busy();
-    if (busy !== undefined) throw new HandoffBusyError(busy);
-    const fate = new Fate();
-    this.#upgrade = fate;
-    try {
-      const reserve = (txn: string, pid: number) => holding.reserve(txn, pid);
-      return await runUpgrade(options, { seam: this.#seam, timeouts: this.#timeouts, fate, reserve });
-    } finally {
-      // One that was rolled back waits for the successor's last words, and the next one may be under way.
-      if (this.#upgrade === fate) this.#upgrade = undefined;
-    }
+    return await this.#tenure.upgrade(options);
   }
 
   status(): HandoffStatus {
-    return {
-      name: this.name,
-      pid: this.#seam.pid,
-      generation: this.generation,
-      state: this.#state,
-      listeners: this.#registry.status(),
-    };
+    const { pid, generation, state } = this.#tenure;
+    return { name: this.name, pid, generation, state, listeners: this.#registry.status() };
   }
 
   /**
@@ -382,303 +243,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * `timeouts.drain`. A successor that boots is called off. Of a superseded process it is the wait for its drain.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close().finally(() => {
-      this.#pidFile?.remove();
-      this.#ignoreSignal();
-    });
-    return this.#closing;
+    return this.#tenure.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  async #close(): Promise<void> {
-    if (this.#state === 'standby') await this.#leaveStandby();
-    // A predecessor that still can serves on, or again: whoever ends a process on probation wants the old one.
-    if (this.#predecessorServes) await this.#succession?.giveBack('the successor was closed').catch(() => {});
-    if (this.#state === 'superseded') {
-      await this.superseded;
-      return;
-    }
-    if (this.#rolledBack !== undefined) {
-      await this.#rolledBack;
-      return;
-    }
-    const owner = !this.#predecessorServes; // else it is only silent, and will be back
-    this.#state = 'closed';
-    this.#upgrade?.reject(closedError('Handoff')); // the successor is called off and killed
-    this.#dropState();
-    const released = owner ? this.#holding?.close('the process was closed') : this.#holding?.handOver();
-    this.#control?.close(); // not after the drain: an abstract address is taken as long as this is open
-    await released;
-    const { inherited } = this.#registry;
-    this.#registry.stop({ unlink: (name) => owner || !inherited.includes(name) });
-    this.#registry.closeInherited();
-    await this.#departure.drain();
-  }
-
-  /** The successor gets the service for good; if it dies at that very moment, this process has it again. */
-  async #leaveStandby(): Promise<void> {
-    const settled = new Promise<void>((resolve) => {
-      this.once('superseded', () => resolve());
-      this.once('rolledback', () => resolve());
-    });
-    this.#standby?.settle();
-    await settled;
-  }
-
-  /** There is one, and it has not given the service up. */
-  get #predecessorServes(): boolean {
-    return this.#succession !== undefined && (this.#state === 'starting' || this.#state === 'probation');
-  }
-
-  #requireBoot(what: string): void {
-    this.#requireOpen();
-    if (this.#state !== 'starting' || this.#readyCalled) throw stateError(`${what} belongs before ready()`);
-  }
-
-  #requireOpen(): void {
-    if (this.#state === 'closed') throw this.#failure ?? closedError('Handoff');
-  }
-
-  /** A signal that comes too early, or too late, shall not end the process either. */
-  #listenTo(signal: NodeJS.Signals | undefined): void {
-    if (signal === undefined) return;
-    this.#ignoreSignal = this.#seam.onSignal(signal, () => {
-      this.upgrade().catch((error: Error) => process.emitWarning(error));
-    });
-  }
-
-  /** Takes the server over; closed when this fails. */
-  #hold(server: UnixSeqpacketServer, ifItFails: { unlink: boolean }): void {
-    try {
-      this.#control = Fd.dup(server); // for handing it over; the server works on its own
-    } catch (error) {
-      void server.close(ifItFails);
-      throw error;
-    }
-    this.#holding = new Holding(server, {
-      seam: this.#seam,
-      timeouts: this.#timeouts,
-      generation: this.generation,
-      allow: this.#allow,
-      commands: {
-        restart: () => this.upgrade(),
-        status: () => this.#serviceStatus(),
-        giveBack: (reason) => (this.#predecessorServes ? this.#succession?.giveBack(reason) : undefined),
-      },
-      notServing: () => this.#notServing(),
-      manifest: (version, hello) => this.#manifest(version, hello),
-      lend: (name) => this.#lend(name),
-      accepted: () => this.#registry.accepted,
-      generations: () => this.#generations(),
-      extended: (ms) => this.#upgrade?.extend(ms),
-      ready: () => {
-        this.#dropState(); // the successor has it
-        this.#upgrade?.ready();
-      },
-      pause: (inherited, transaction) => {
-        this.#registry.pause(inherited);
-        this.#standby = transaction;
-        this.#inherited = inherited;
-        this.#state = 'standby';
-      },
-      resume: () => {
-        this.#standby = undefined;
-        this.#state = 'serving';
-        this.#holding?.vouch();
-        this.#resume();
-      },
-      superseded: (receipt, transaction) => void this.#leave(receipt, transaction),
-      hurry: (behind) => {
-        this.#succession?.hurry(behind + 1);
-        this.#departure.hurry(behind);
-      },
-      aborted: (error, rolledBack) => {
-        this.#dropState();
-        this.#upgrade?.reject(error);
-        if (rolledBack) this.#pidFile?.write(); // a successor that died behind FINAL has put its own there
-        if (rolledBack) this.#announce('rolledback', error);
-        else if (this.#upgrade === undefined) this.#announce('aborted', error);
-      },
-      refused: (error) => this.#announce('aborted', error),
-    });
-  }
-
-  #manifest(version: number, { stateOptional }: Hello): ManifestEntry[] {
-    this.#dropState();
-    if (version > 1) this.#stateBlob = this.#provider?.(stateOptional);
-    return this.#registry.manifest({ control: this.#control as Fd, state: this.#stateBlob }, version);
-  }
-
-  #lend(name: string): Fd {
-    if (name === CONTROL_NAME) return this.#control as Fd;
-    if (name === STATE_NAME && this.#stateBlob !== undefined) return this.#stateBlob.fd;
-    return this.#registry.lend(name);
-  }
-
-  /** It was for one successor, and is old soon. */
-  #dropState(): void {
-    this.#stateBlob?.fd.close();
-    this.#stateBlob = undefined;
-  }
-
-  #serviceStatus(): ServiceStatus {
-    const successor = this.#holding?.successor;
-    const generations = [...(successor === undefined ? [] : [successor]), ...this.#generations()];
-    return { ...this.status(), ...this.#figures(), generations };
-  }
-
-  #figures(): Required<Figures> {
-    const listeners = this.#registry.status();
-    const connections = listeners.reduce((sum, listener) => sum + listener.connections, 0);
-    return { ageMs: this.#seam.uptimeMs(), connections, rssBytes: this.#seam.rssBytes() };
-  }
-
-  /** This process and those before it. */
-  #generations(): GenerationStatus[] {
-    const { generation, predecessor } = this;
-    const state = this.#state === 'superseded' ? 'draining' : this.#state;
-    const self = { generation, pid: this.#seam.pid, state, ...this.#figures() };
-    if (predecessor === undefined || this.#predecessorLeft) return [self];
-    const [before, ...others] = this.#succession?.generations ?? [];
-    return [self, { ...before, ...predecessor, state: this.#predecessorState }, ...others];
-  }
-
-  get #predecessorState(): 'serving' | 'standby' | 'draining' {
-    if (this.#state === 'starting') return 'serving';
-    return this.#state === 'probation' ? 'standby' : 'draining';
-  }
-
-  #notServing(): 'booting' | 'probation' | undefined {
-    if (this.#state === 'probation') return 'probation';
-    return this.#state === 'serving' ? undefined : 'booting';
-  }
-
-  // Everything that can fail for want of a descriptor comes before the predecessor stops. Whoever connects to
-  // the control socket meanwhile is told by both of us that somebody is busy.
-  async #open(): Promise<void> {
-    await this.#registry.start();
-    const control = this.#registry.takeControl();
-    this.#registry.closeInherited();
-    if (control === undefined) return;
-    try {
-      this.#hold(UnixSeqpacketServer.adopt(control, { ...CONTROL_OPTIONS, holdName: true }), {
-        unlink: false,
-      });
-    } finally {
-      control.close(); // adopt() has consumed it, or failed
-    }
-  }
-
-  // A listener that cannot be opened for want of a descriptor is tried again, as long as it takes.
-  #resume(): void {
-    if (this.#state !== 'serving' || this.#registry.resume()) return;
-    this.#seam.setTimer(RESUME_RETRY_MS, () => this.#resume());
-  }
-
-  #serve(): void {
-    this.#state = 'probation';
-  }
-
-  // Every listener accepts and the predecessor, if there was one, is out of the way. Must not fail.
-  #own(receipt: unknown): void {
-    this.#state = 'serving';
-    this.#receipt = readReceipt(receipt);
-    if (this.#receipt !== undefined) this.#receipt.accepted.successor = this.#registry.accepted;
-    this.#registry.own();
-    this.#holding?.vouch();
-    this.#restoreStderr();
-    this.#pidFile?.write();
-    this.#announce('confirmed');
-  }
-
-  #predecessorGone(bye: Bye | undefined): void {
-    this.#predecessorLeft = true;
-    if (this.#receipt === undefined) return;
-    this.#receipt.drain = bye ?? 'died';
-    this.#announce('settled', this.#receipt);
-  }
-
-  // The predecessor serves on: nothing of its may stay open here. Whom we accepted already is answered.
-  #giveBack(failure: FdpassError): void {
-    const served = hasCode(failure, 'ERR_HANDOFF_ROLLED_BACK');
-    this.#state = 'closed';
-    this.#failure = failure;
-    this.#succession = undefined;
-    this.#holding?.handOver();
-    this.#control?.close();
-    this.#registry.closeInherited();
-    const { inherited } = this.#registry;
-    this.#registry.stop({ unlink: (name) => !inherited.includes(name) });
-    this.#rolledBack = this.#departure.drain().then(() => {
-      if (served) this.#departure.end(1);
-    });
-    if (served) this.#announce('rolledback', failure);
-  }
-
-  async #leave(receipt: Receipt, transaction: Transaction): Promise<void> {
-    this.#state = 'superseded';
-    this.#holding?.handOver();
-    this.#registry.stop({ unlink: (name) => this.#inherited?.includes(name) === false });
-    this.#succession?.hurry(1); // our own predecessor may still drain
-    this.#upgrade?.resolve(receipt);
-    this.#announce('superseded', receipt);
-    this.#control?.close();
-    const drain = transaction.drained(await this.#departure.drain());
-    this.#resolveSuperseded({ ...receipt, drain });
-    this.#departure.end(0);
-  }
-
-  // Later: a listener may throw, and what runs this step of the machine has more to do.
-  #announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void {
-    process.nextTick(() => this.emit(event as keyof HandoffEvents, ...(args as never)));
-  }
-}
-
-interface Settings extends HandoffSettings {
-  seam: ProcessSeam;
-  registry: Registry;
-}
-
-/** The transaction that upgrade() has started this process for, or one of our own. Nothing that we start sees it. */
-function takeTxn(seam: ProcessSeam): string {
-  const given = seam.env[TXN_VARIABLE];
-  delete seam.env[TXN_VARIABLE];
-  return given !== undefined && /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(TXN_BYTES).toString('hex');
-}
-
-/** Before anything else can go wrong: the predecessor serves on. @throws ERR_HANDOFF_BAD_STATE */
-function readHandedState({ registry, state }: Settings, succession: Succession): HandedState | undefined {
-  const blob = registry.takeState();
-  if (blob === undefined) return undefined;
-  try {
-    return orWarn(state.onError === 'empty', () => readState(blob, state.maxBytes));
-  } catch (error) {
-    succession.giveUp((error as Error).message);
-    throw error;
-  } finally {
-    blob.fd.close();
-  }
-}
-
-/** What is optional and fails is undefined, and told as a process warning. */
-function orWarn<T>(optional: boolean, work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (!optional) throw error;
-    process.emitWarning(error as Error);
-    return undefined;
-  }
-}
-
-function turnedAway({ address, timeouts }: Settings, cause: unknown): FdpassError {
-  const text = `whoever listens on ${address} has hung up on us for ${timeouts.hello} ms; does it allow this user?`;
-  return new FdpassError('ERR_HANDOFF_TIMEOUT', text, { cause });
-}
-
-function stateError(message: string): FdpassError {
-  return new FdpassError('ERR_HANDOFF_STATE', message);
 }

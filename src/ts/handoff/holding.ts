@@ -14,6 +14,7 @@ import type { Receipt } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
 import { Transaction } from './transaction';
 import { requireTrusted } from './trust';
+import type { CalledOff } from './upgrade';
 
 /** Connections that have not said HELLO yet. More than this is an attack or a mistake. */
 const MAX_STRANGERS = 16;
@@ -41,9 +42,6 @@ export interface HoldingHooks {
   /** Somebody did not even get to ask. */
   refused(error: Error): void;
 }
-
-/** What became of a successor that this process gives up: 'too late', it serves and keeps the service. */
-export type CalledOff = 'called off' | 'rolled back' | 'too late';
 
 /** Who may hand over right now. Freed with its connection, however that ends. */
 interface Lease {

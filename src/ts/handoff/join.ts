@@ -6,6 +6,7 @@ import type { UnixAddress } from '../fd/address';
 import { UnixSeqpacket } from '../sockets/seqpacket';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { MAX_FRAME_BYTES } from './frame';
+import type { HandoffTimeouts } from './timeouts';
 import { requireTrusted } from './trust';
 
 /** Between two attempts, when the holder is busy accepting, or another process starts at the same time. */
@@ -41,6 +42,15 @@ export async function join(options: JoinOptions): Promise<Joined> {
     }
     await pauseBeforeRetry();
   }
+}
+
+/** Whoever listens there has hung up on us for `timeouts.hello`. */
+export function turnedAway(
+  { address, timeouts }: { address: UnixAddress; timeouts: HandoffTimeouts },
+  cause: unknown,
+): FdpassError {
+  const text = `whoever listens on ${address} has hung up on us for ${timeouts.hello} ms; does it allow this user?`;
+  return new FdpassError('ERR_HANDOFF_TIMEOUT', text, { cause });
 }
 
 export async function pauseBeforeRetry(): Promise<void> {

@@ -1,6 +1,5 @@
 // The life of another process, as /proc tells it: whether a peer whose connection is over has died, or lives on.
 import { readFileSync } from 'node:fs';
-import type { ProcessSeam } from './process';
 import type { HandoffTimeouts } from './timeouts';
 
 /** 'unknown': this process may not look, it is this very one, or there is no such number in this pid namespace. */
@@ -28,7 +27,7 @@ export function rememberProcess(pid: number): () => Life {
 }
 
 interface Patience {
-  seam: Pick<ProcessSeam, 'setTimer'>;
+  seam: { setTimer(ms: number, callback: () => void, options: { hold: boolean }): () => void };
   timeouts: HandoffTimeouts;
 }
 

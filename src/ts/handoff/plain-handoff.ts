@@ -8,12 +8,13 @@ import { unsupportedPlatform } from '../native/binding';
 import type { DrainCount } from './connections';
 import { Departure } from './departure';
 import type { ListenerOptions } from './endpoint';
-import type { Handoff, HandoffEvents, HandoffState, HandoffStatus } from './handoff';
+import type { Handoff, HandoffStatus } from './handoff';
 import { type HandoffOptions, type PlainSettings, readPlainOptions } from './options';
 import { PidFile } from './pid-file';
 import { PlainListener } from './plain-listener';
 import { systemProcess } from './process';
 import type { SetLimit } from './service';
+import { type HandoffEvents, type HandoffState, stateError } from './tenure';
 
 /** @throws TypeError, RangeError */
 export function createPlainHandoff(options: HandoffOptions): Handoff {
@@ -156,10 +157,6 @@ class PlainHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
   #requireOpen(): void {
     if (this.#state === 'closed') throw closedError('Handoff');
   }
-}
-
-function stateError(message: string): FdpassError {
-  return new FdpassError('ERR_HANDOFF_STATE', message);
 }
 
 function warn(error: Error): void {

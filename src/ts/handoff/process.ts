@@ -1,8 +1,10 @@
 // The process seam: everything of the outside world that a handoff uses besides its sockets. Tests replace it.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import type net from 'node:net';
 import { FdpassError, hasCode } from '../base/errors';
 import { Fd } from '../fd/fd';
+import { TXN_BYTES } from './frame';
 import { type Life, rememberProcess } from './life';
 
 export interface SpawnSpec {
@@ -86,6 +88,13 @@ export const systemProcess: ProcessSeam = {
   },
   exit: (code) => process.exit(code),
 };
+
+/** The transaction that upgrade() has started this process for, or one of our own. Nothing that we start sees it. */
+export function takeTxn(seam: ProcessSeam): string {
+  const given = seam.env[TXN_VARIABLE];
+  delete seam.env[TXN_VARIABLE];
+  return given !== undefined && /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(TXN_BYTES).toString('hex');
+}
 
 /** Set for a successor: where its real stderr waits, as "number:inode". See takeStderr(). */
 export const STDERR_VARIABLE = 'FDPASS_STDERR';

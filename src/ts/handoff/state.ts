@@ -84,6 +84,17 @@ export function readState({ fd, label }: StateBlob, maxBytes: number): HandedSta
   }
 }
 
+/** What is optional and fails is undefined, and told as a process warning. */
+export function orWarn<T>(optional: boolean, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!optional) throw error;
+    process.emitWarning(error as Error);
+    return undefined;
+  }
+}
+
 function hashOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

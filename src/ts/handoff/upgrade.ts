@@ -5,7 +5,6 @@ import { abortError, onCancel } from '../base/abort';
 import { FdpassError, hasCode, invalidArgType } from '../base/errors';
 import { validateObject } from '../base/validate';
 import { TXN_BYTES } from './frame';
-import type { CalledOff } from './holding';
 import { type Exit, type ProcessSeam, type SpawnedProcess, TXN_VARIABLE } from './process';
 import type { Receipt } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
@@ -69,6 +68,9 @@ export class Fate {
     this.outcome.catch(() => {}); // upgrade() may have stopped waiting for it
   }
 }
+
+/** What became of a successor that this process gives up: 'too late', it serves and keeps the service. */
+export type CalledOff = 'called off' | 'rolled back' | 'too late';
 
 export interface UpgradeContext {
   seam: ProcessSeam;

@@ -101,9 +101,10 @@ function resolve(name: string, from: string): string | undefined {
   }
 }
 
-/** Those beside this Node need no network. */
+/** Those beside this Node need no network; without an option node-gyp fetches some. */
 function headers(): string[] {
-  if (process.env['npm_config_nodedir']) return [];
+  const named = process.env['npm_config_nodedir'];
+  if (named) return [`--nodedir=${named}`];
   return existsSync(path.join(nodePrefix(), 'include/node/uv.h')) ? [`--nodedir=${nodePrefix()}`] : [];
 }
 
