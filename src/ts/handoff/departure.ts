@@ -11,13 +11,13 @@ export class Departure {
   /** Of the services that this process has part in: to end one must not end the others. */
   static readonly #present = new Set<Departure>();
 
-  readonly #registry: Registry;
+  readonly #registry: Pick<Registry, 'drain'>;
   readonly #seam: ProcessSeam;
   readonly #timeouts: HandoffTimeouts;
   /** What cuts the connections that are left. */
   readonly #cuts = new Set<() => void>();
 
-  constructor(registry: Registry, seam: ProcessSeam, timeouts: HandoffTimeouts) {
+  constructor(registry: Pick<Registry, 'drain'>, seam: ProcessSeam, timeouts: HandoffTimeouts) {
     this.#registry = registry;
     this.#seam = seam;
     this.#timeouts = timeouts;

@@ -1,9 +1,10 @@
 // The process seam: everything of the outside world that a handoff uses besides its sockets. Tests replace it.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import type net from 'node:net';
 import type { Writable } from 'node:stream';
+import { FdpassError, hasCode } from '../base/errors';
 import { Fd } from '../fd/fd';
 import { TXN_BYTES } from './frame';
 import { type Life, rememberProcess } from './life';
@@ -140,7 +141,7 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
   const inode = Fd.dup(2);
   const marker = `${REAL_STDERR}:${inode.describe().inode}`;
   inode.close();
-  const child = spawn(command, args, {
+  const child = spawnPermitted(command, args, {
     stdio: ['ignore', 'inherit', 'pipe', 2],
     env: { ...env, [STDERR_VARIABLE]: marker },
   });
@@ -168,4 +169,16 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
       stderr?.unref();
     },
   };
+}
+
+/** @throws ERR_FDPASS_PERMISSION */
+function spawnPermitted(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return spawn(command, args, options);
+  } catch (cause) {
+    if (!hasCode(cause, 'ERR_ACCESS_DENIED')) throw cause;
+    const text =
+      "upgrade() may start no process under Node's permission model. Start Node with --allow-child-process";
+    throw new FdpassError('ERR_FDPASS_PERMISSION', text, { cause });
+  }
 }
