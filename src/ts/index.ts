@@ -18,6 +18,7 @@ export {
 export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
+export type { HandoffState } from './handoff/account';
 export { HandoffBusyError } from './handoff/busy';
 export type { UdpOptions } from './handoff/datagram-place';
 export type { ListenerOptions } from './handoff/endpoint';
@@ -27,7 +28,7 @@ export type { ProbationOptions } from './handoff/probation';
 export type { DrainReceipt, Receipt, StateTimes } from './handoff/receipt';
 export type { ListenerStatus } from './handoff/registry';
 export type { HandedState, StateOptions } from './handoff/state';
-export type { HandoffEvents, HandoffState } from './handoff/tenure';
+export type { HandoffEvents } from './handoff/tenure';
 export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export type { BindOptions } from './names/bind-path';

@@ -45,6 +45,11 @@ test('a new process that fails is exit code 1 with its reason and its stderr, an
     stderr,
     /^fdpass restart: the successor exited with code 7 before it took over.*ERR_HANDOFF_SUCCESSOR_EXITED\); the old process serves on\n--- the end of its stderr ---\nno configuration\n$/m,
   );
+  await service.hears(/^warning UpgradeError: the successor exited with code 7/); // its own log has it, too
+  const { lastFailure } = (await service.json('status', 'shop')).said.status;
+  assert.equal(lastFailure.code, 'ERR_HANDOFF_SUCCESSOR_EXITED');
+  assert.match(lastFailure.reason, /exited with code 7/);
+  assert.ok(lastFailure.agoMs >= 0 && lastFailure.agoMs < 60_000);
   const { code: again, said } = await service.json('restart', 'shop');
   assert.equal(again, 1);
   assert.deepEqual(

@@ -53,7 +53,7 @@ export async function runCell(t: Ending, cell: Cell): Promise<CellResult> {
   assert.ok(existsSync(stage.file(`fault-${cast[cell.side].pid}`)), 'nothing went wrong: this tests nothing');
   await assertNamed(stage, cast, served, cell);
   if (served === 'old') await assertOpen(cast.old, before);
-  const left = served === 'new' ? await cast.new.call<string[]>('inventory') : undefined;
+  const left = served === 'new' ? await inventoryAlone(cast.new) : undefined;
   const third = await stage.start({ timeouts: {} });
   await third.event('confirmed');
   await load.served(third.pid);
@@ -152,6 +152,16 @@ async function relieve(actor: Actor): Promise<void> {
   }
   spawnSync('prlimit', ['--pid', `${actor.pid}`, '--nofile=1024:', '--fsize=unlimited:'], {
     stdio: 'ignore',
+  });
+}
+
+/** When it has seen that its predecessor has gone, and has closed its end of their connection. */
+async function inventoryAlone(actor: Actor): Promise<string[]> {
+  return await within('the end of the control connection', async () => {
+    for (;;) {
+      const found = await actor.call<string[]>('inventory');
+      if (!found.includes('socket seqpacket')) return found;
+    }
   });
 }
 

@@ -143,8 +143,10 @@ test('what was put and is not taken is closed at ready(), and the receipt says s
     listeners.map(({ name }) => name),
     ['web'],
   );
-  const before = await first.exit().then(() => second.call<number>('descriptors'));
+  await second.event('settled');
+  const before = await second.call<number>('descriptors');
   const third = await stage.upgrade(second, { listeners: [web()] });
+  await third.event('settled'); // its own connection to the second one is closed, too
   assert.ok((await third.call<number>('descriptors')) <= before);
 });
 

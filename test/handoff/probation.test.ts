@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import net from 'node:net';
 import test from 'node:test';
-import type { HandoffStatus, Receipt } from 'fdpass';
+import { createHandoff, type HandoffStatus, type Receipt } from 'fdpass';
+import { freshName } from '../helpers/address-name';
 import { httpClient, Load } from '../helpers/clients';
+import { RawPeer } from '../helpers/raw-peer';
 import { type Actor, type Failure, portOf, type Script, Stage, web } from '../helpers/stage';
 
 /** Longer than any test: it ends because something happens. */
@@ -51,8 +53,8 @@ test('on probation the new process serves, the old one stands by, and both tell 
   for (let i = 0; i < 10; i++) assert.equal(await ask(first), second.pid);
   assert.equal(await stateOf(first), 'standby');
   assert.equal(await stateOf(second), 'probation');
-  await assert.rejects(first.call('upgrade', stage.options()), { code: 'ERR_HANDOFF_STATE' });
-  await assert.rejects(second.call('upgrade', stage.options()), { code: 'ERR_HANDOFF_STATE' });
+  for (const actor of [first, second])
+    await assert.rejects(actor.call('upgrade', stage.options()), { code: 'ERR_HANDOFF_BUSY' });
   for (let i = 0; i < 10; i++) {
     const late = await stage.enter();
     const { error } = (await late.event('failed')) as unknown as { error: Failure };
@@ -226,6 +228,19 @@ test('an old process that is stopped while it stands by is not waited for, and d
   await first.kill('SIGCONT');
   assert.equal(await first.exit(), 0, 'it does not come back: another generation serves');
   assert.equal(await ask(third), third.pid);
+});
+
+test('a rollback that no listener hears is a process warning', async (t) => {
+  const address = `@${freshName()}`;
+  const handoff = await createHandoff({ name: 'unheard', address });
+  t.after(() => handoff.close());
+  await handoff.ready();
+  const peer = new RawPeer(address, 2, 60_000);
+  await peer.advance('probation');
+  const warned = once(process, 'warning');
+  await peer.close();
+  const [warning] = (await warned) as [Failure];
+  assert.equal(warning.code, 'ERR_HANDOFF_ROLLED_BACK');
 });
 
 test('an upgrade aborted by its signal on probation is rolled back', async (t) => {

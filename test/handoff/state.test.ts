@@ -47,6 +47,10 @@ test('a program that is asked for its state cannot start an upgrade of its own m
   assert.equal(await refused, 'ERR_HANDOFF_STATE');
 });
 
+test('a promise for a state is refused with the reason', () => {
+  assert.throws(() => writeState(1, async () => ({}), LIMIT), { ...BAD, message: /it is a promise/ });
+});
+
 test('what v8.serialize() takes arrives as it was, with its version', (t) => {
   const value = { map: new Map([[1, new Set(['a'])]]), date: new Date(5), bytes: Buffer.from('x'), big: 7n };
   const blob = closing(

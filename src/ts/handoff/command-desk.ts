@@ -1,7 +1,7 @@
 // CommandDesk: answers the commands that come over the control socket. A command never has the lease.
 import { hasCode } from '../base/errors';
 import type { ControlChannel } from './channel';
-import { type Failure, type Result, readRequest, type ServiceStatus } from './command';
+import { type Failure, REASON_CHARS, type Result, readRequest, type ServiceStatus } from './command';
 import type { Busy } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Receipt } from './receipt';
@@ -29,8 +29,6 @@ const BEAT_MS = 1_000;
 /** In one frame, with addresses of the longest kind. */
 const LISTENERS_PER_FRAME = 32;
 
-/** Of a reason, in characters: with the stderr it has to fit into a frame when each takes six bytes of JSON. */
-const REASON_CHARS = 1_024;
 const STDERR_CHARS = 8 * 1024;
 
 export class CommandDesk {

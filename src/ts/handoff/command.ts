@@ -36,6 +36,18 @@ export interface ServiceStatus {
   listeners: ListenerStatus[];
   /** All processes that live, the newest first: one that takes over, the one that answers, and those that stand by or drain. */
   generations: GenerationStatus[];
+  /** Of the process that answers; undefined: none has failed. */
+  lastFailure?: LastFailure;
+}
+
+/** Of a reason, in characters: with a stderr it has to fit into a frame when each takes six bytes of JSON. */
+export const REASON_CHARS = 1_024;
+
+/** Of an upgrade: it was rolled back, or never happened. */
+export interface LastFailure {
+  code: string;
+  reason: string;
+  agoMs: number;
 }
 
 /** Why an upgrade that a command has asked for did not happen. */
@@ -133,7 +145,15 @@ function readStatus(payload: Payload, listeners: ListenerStatus[]): ServiceStatu
     connections: numberField(payload, 'connections'),
     listeners,
     generations: readGenerations(payload),
+    ...(payload['lastFailure'] === undefined
+      ? {}
+      : { lastFailure: readLastFailure(objectOf(payload['lastFailure'], 'lastFailure')) }),
   };
+}
+
+function readLastFailure(payload: Payload): LastFailure {
+  const agoMs = numberField(payload, 'agoMs');
+  return { code: textField(payload, 'code'), reason: textField(payload, 'reason'), agoMs };
 }
 
 function objectOf(value: unknown, what: string): Payload {

@@ -11,6 +11,7 @@ import type { BindOptions } from '../names/bind-path';
 import { isSupported } from '../native/binding';
 import type { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
+import type { HandoffState } from './account';
 import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
 import { type ListenerOptions, streamPlace } from './endpoint';
@@ -21,7 +22,7 @@ import type { Receipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
 import { ServerService } from './service';
 import type { HandedState } from './state';
-import { type HandoffEvents, type HandoffState, stateError, Tenure } from './tenure';
+import { type HandoffEvents, stateError, Tenure } from './tenure';
 import type { UpgradeOptions } from './upgrade';
 
 export interface HandoffStatus {
@@ -46,7 +47,7 @@ export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
 
 /**
  * Events: 'superseded' (Receipt): a successor has taken over for good, this process drains and then ends by itself.
- * 'rolledback' (Error): a switch was taken back. In the old process: it accepts again. In the new one: it has
+ * 'rolledback' (Error; a process warning if nobody listens): a switch was taken back. In the old process: it accepts again. In the new one: it has
  * stopped, drains and then ends by itself. 'aborted' (Error): somebody else's attempt to take over came to nothing;
  * this process never stopped. (What became of an upgrade() its promise tells, too.) 'confirmed': the probation of
  * this process is over, it owns the service and can be upgraded. 'settled' (Receipt): its predecessor has drained and
@@ -73,7 +74,10 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       registry: this.#registry,
       // Later: a listener may throw, and what runs this step of the machine has more to do.
       announce: (event, ...args) =>
-        process.nextTick(() => this.emit(event as keyof HandoffEvents, ...(args as never))),
+        process.nextTick(() => {
+          const heard = this.emit(event as keyof HandoffEvents, ...(args as never));
+          if (!heard && event === 'rolledback') process.emitWarning(args[0] as Error);
+        }),
     });
   }
 

@@ -286,7 +286,10 @@ function stepProbation(state: InProbation, event: HolderEvent, facts: HolderFact
       return onFrameInProbation(state, event.frame, facts);
     case 'timeout':
       if (state.probing)
-        return rollBack('ERR_HANDOFF_TIMEOUT', 'the successor does not answer: it hangs, or is too busy');
+        return rollBack(
+          'ERR_HANDOFF_TIMEOUT',
+          'the successor does not answer: it hangs, is too busy, or its health check does not end',
+        );
       return {
         state: { ...state, probing: true },
         commands: [

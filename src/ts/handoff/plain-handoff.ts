@@ -5,6 +5,7 @@ import net from 'node:net';
 import { closedError, FdpassError, invalidArgType } from '../base/errors';
 import { validateInteger, validateTimeout } from '../base/validate';
 import { unsupportedPlatform } from '../native/binding';
+import type { HandoffState } from './account';
 import type { DrainCount } from './connections';
 import { Departure } from './departure';
 import type { ListenerOptions } from './endpoint';
@@ -14,7 +15,7 @@ import { PidFile } from './pid-file';
 import { PlainListener } from './plain-listener';
 import { systemProcess } from './process';
 import type { SetLimit } from './service';
-import { type HandoffEvents, type HandoffState, stateError } from './tenure';
+import { type HandoffEvents, stateError } from './tenure';
 
 /** @throws TypeError, RangeError */
 export function createPlainHandoff(options: HandoffOptions): Handoff {

@@ -1,6 +1,7 @@
 // The state that one generation leaves to the next: a value in a sealed memfd, with its version and its hash.
 import { createHash } from 'node:crypto';
 import { fstatSync, readSync, writeSync } from 'node:fs';
+import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { FdpassError, invalidArgType } from '../base/errors';
 import { validateInteger, validateObject } from '../base/validate';
@@ -51,7 +52,10 @@ export interface StateBlob {
 export function writeState(version: number, get: () => unknown, maxBytes: number): StateBlob {
   let bytes: Buffer;
   try {
-    bytes = serialize(get());
+    const value = get();
+    if (types.isPromise(value))
+      throw new Error('it is a promise, and what provideState() calls must not wait');
+    bytes = serialize(value);
   } catch (cause) {
     throw badState(`the state cannot be provided: ${textOf(cause)}`, cause);
   }

@@ -2,14 +2,14 @@
 // and hands over, gives back or closes.
 import { closedError, FdpassError, hasCode } from '../base/errors';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
+import { Account, type HandoffState, type Standing } from './account';
 import { Bequest } from './bequest';
 import { HandoffBusyError } from './busy';
-import type { ServiceStatus } from './command';
 import { Departure } from './departure';
 import { Holding } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry, turnedAway } from './join';
 import type { HandoffSettings } from './options';
-import type { Bye, Figures, GenerationStatus, Offer } from './payloads';
+import type { Bye, Offer } from './payloads';
 import { PidFile } from './pid-file';
 import { checkHealth } from './probation';
 import { type ProcessSeam, takeTxn } from './process';
@@ -29,12 +29,6 @@ export interface HandoffEvents {
   settled: [receipt: Receipt];
 }
 
-/**
- * 'probation': it serves and its predecessor stands by. 'standby': its successor is on probation, and it accepts
- * nothing new unless that fails.
- */
-export type HandoffState = 'starting' | 'probation' | 'serving' | 'standby' | 'superseded' | 'closed';
-
 export interface TenureContext {
   settings: HandoffSettings;
   seam: ProcessSeam;
@@ -53,6 +47,7 @@ export class Tenure {
   readonly #seam: ProcessSeam;
   readonly #registry: Registry;
   readonly #announce: TenureContext['announce'];
+  readonly #account: Account;
   readonly #bequest: Bequest;
   readonly #departure: Departure;
   readonly #pidFile: PidFile | undefined;
@@ -86,6 +81,7 @@ export class Tenure {
     this.#seam = seam;
     this.#registry = registry;
     this.#announce = announce;
+    this.#account = new Account(seam, registry);
     this.#bequest = new Bequest(registry, settings.state.maxBytes);
     this.#departure = new Departure(registry, seam, settings.timeouts);
     this.#pidFile = settings.pidFile === undefined ? undefined : new PidFile(settings.pidFile, seam.pid);
@@ -163,7 +159,7 @@ export class Tenure {
       serve: () => {
         this.#state = 'probation';
       },
-      figures: () => this.#figures(),
+      figures: () => this.#account.figures(),
       parted: () => this.#restoreStderr(), // else it leads to a process that may be dead
       check: () => checkHealth(health),
       own: (receipt) => this.#own(receipt),
@@ -220,8 +216,7 @@ export class Tenure {
   }
 
   async upgrade(options: UpgradeOptions = {}): Promise<Receipt> {
-    if (this.#state !== 'serving') throw stateError(`a process that is ${this.#state} cannot be upgraded`);
-    const holding = this.#holding as Holding;
+    const { holding } = this.#requireService();
     const busy = holding.busy();
     if (busy !== undefined) throw new HandoffBusyError(busy);
     if (this.#bequest.isBeingMade)
@@ -232,6 +227,9 @@ export class Tenure {
       const { timeouts, name: service } = this.#settings;
       const reserve = (txn: string, pid: number) => holding.reserve(txn, pid);
       return await runUpgrade(options, { seam: this.#seam, service, timeouts, fate, reserve });
+    } catch (error) {
+      this.#account.note(error as Error);
+      throw error;
     } finally {
       // One that was rolled back waits for the successor's last words, and the next one may be under way.
       if (this.#upgrade === fate) this.#upgrade = undefined;
@@ -292,6 +290,13 @@ export class Tenure {
     if (this.#state !== 'starting' || this.#readyCalled) throw stateError(`${what} belongs before ready()`);
   }
 
+  /** @throws ERR_HANDOFF_STATE unless this process has part in the service */
+  #requireService(): { holding: Holding } {
+    const serves = ['serving', 'standby', 'probation'].includes(this.#state);
+    if (serves && this.#holding !== undefined) return { holding: this.#holding };
+    throw stateError(`a process that is ${this.#state} cannot be upgraded`);
+  }
+
   /** @throws ERR_HANDOFF_STATE when there is nobody to hand anything to any more */
   requireHolder(): void {
     this.#requireOpen();
@@ -305,9 +310,17 @@ export class Tenure {
   /** A signal that comes too early, or too late, shall not end the process either. */
   #listenTo(signal: NodeJS.Signals | undefined): void {
     if (signal === undefined) return;
-    this.#ignoreSignal = this.#seam.onSignal(signal, () => {
-      this.upgrade().catch((error: Error) => process.emitWarning(error));
-    });
+    this.#ignoreSignal = this.#seam.onSignal(signal, () => void this.#upgradeAs(signal).catch(() => {}));
+  }
+
+  /** The program has not asked for it, so that nothing in it hears of a failure: that is a warning. */
+  async #upgradeAs(asked: string): Promise<Receipt> {
+    try {
+      return await this.upgrade();
+    } catch (error) {
+      process.emitWarning(error as Error, { detail: `the upgrade was asked for by ${asked}` });
+      throw error;
+    }
   }
 
   /** Takes the server over; closed when this fails. */
@@ -324,15 +337,15 @@ export class Tenure {
       generation: this.generation,
       allow: this.#settings.allow,
       commands: {
-        restart: () => this.upgrade(),
-        status: () => this.#serviceStatus(),
+        restart: () => this.#upgradeAs('a command'),
+        status: () => this.#account.status(this.#standing),
         giveBack: (reason) => (this.#predecessorServes ? this.#succession?.giveBack(reason) : undefined),
       },
       notServing: () => this.#notServing(),
       manifest: (version, hello) => this.#bequest.manifest(version, hello),
       lend: (name) => this.#bequest.lend(name),
       accepted: () => this.#registry.accepted,
-      generations: () => this.#generations(),
+      generations: () => this.#account.generations(this.#standing),
       extended: (ms) => this.#upgrade?.extend(ms),
       ready: () => {
         this.#bequest.dropState(); // the successor has it
@@ -360,6 +373,7 @@ export class Tenure {
         this.#bequest.dropState();
         this.#upgrade?.reject(error);
         if (rolledBack) this.#pidFile?.write(); // a successor that died behind FINAL has put its own there
+        if (this.#upgrade === undefined) this.#account.note(error);
         if (rolledBack) this.#announce('rolledback', error);
         else if (this.#upgrade === undefined) this.#announce('aborted', error);
       },
@@ -367,39 +381,15 @@ export class Tenure {
     });
   }
 
-  #serviceStatus(): ServiceStatus {
-    const successor = this.#holding?.successor;
-    const generations = [...(successor === undefined ? [] : [successor]), ...this.#generations()];
+  get #standing(): Standing {
     return {
       name: this.#settings.name,
-      pid: this.#seam.pid,
       generation: this.generation,
       state: this.#state,
-      listeners: this.#registry.status(),
-      ...this.#figures(),
-      generations,
+      predecessor: this.#predecessorLeft ? undefined : this.predecessor,
+      heard: this.#succession?.generations ?? [],
+      successor: this.#holding?.successor,
     };
-  }
-
-  #figures(): Required<Figures> {
-    const listeners = this.#registry.status();
-    const connections = listeners.reduce((sum, listener) => sum + listener.connections, 0);
-    return { ageMs: this.#seam.uptimeMs(), connections, rssBytes: this.#seam.rssBytes() };
-  }
-
-  /** This process and those before it. */
-  #generations(): GenerationStatus[] {
-    const { generation, predecessor } = this;
-    const state = this.#state === 'superseded' ? 'draining' : this.#state;
-    const self = { generation, pid: this.#seam.pid, state, ...this.#figures() };
-    if (predecessor === undefined || this.#predecessorLeft) return [self];
-    const [before, ...others] = this.#succession?.generations ?? [];
-    return [self, { ...before, ...predecessor, state: this.#predecessorState }, ...others];
-  }
-
-  get #predecessorState(): 'serving' | 'standby' | 'draining' {
-    if (this.#state === 'starting') return 'serving';
-    return this.#state === 'probation' ? 'standby' : 'draining';
   }
 
   #notServing(): 'booting' | 'probation' | undefined {
