@@ -175,7 +175,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
 
   /**
    * Hands anything else that is a descriptor over to whoever succeeds this process: a file, a pipe, a socket. What is
-   * put there later under the same name replaces it.
+   * put there later under the same name replaces it. A successor gets what is there when it connects.
    * @param from is lent: this process keeps a duplicate until it is superseded or closed
    * @throws ERR_HANDOFF_NAME_TAKEN, SystemError EBADF, EMFILE
    */
