@@ -61,6 +61,23 @@ test('a process that a successor leaves behind does not hold up the verdict', as
   assert.deepEqual([code, exitCode], ['ERR_HANDOFF_SUCCESSOR_EXITED', 3]);
 });
 
+for (const [what, redirection] of Object.entries({
+  'is on a full disk': '2>/dev/full',
+  'has lost its reader': '2> >(true)',
+})) {
+  test(`what a successor says does not end a process whose own stderr ${what}`, async () => {
+    const prefix = ['bash', '-c', `exec "$@" ${redirection}`, 'bash'];
+    const { code, exitCode, stderr, status } = await run('talkative', prefix);
+    assert.deepEqual([code, exitCode], ['ERR_HANDOFF_SUCCESSOR_EXITED', 7]);
+    assert.equal(stderr, 'no configuration\n');
+    assert.equal(status, 200);
+  });
+}
+
+test('a successor that the system does not start at all is an UpgradeError', async () => {
+  assert.equal((await run('too-large')).code, 'ERR_HANDOFF_SPAWN'); // E2BIG
+});
+
 test('more listeners than a frame can name fail the upgrade, not the process', async () => {
   const { code } = await run('long-manifest');
   assert.equal(code, 'ERR_HANDOFF_PROTOCOL');

@@ -81,6 +81,8 @@ class World {
   passedOn = false;
   /** The connection was cut, though both lived. */
   cut = false;
+  /** Of a probation: how often the time was asked for. */
+  probes = 1;
   readonly history: string[] = [];
 
   constructor(
@@ -102,6 +104,7 @@ class World {
       busy: () => undefined,
       receipt: () => ({}),
       generations: () => [],
+      inStateMs: () => this.probes++ * 20,
     });
     this.holderState = step.state;
     for (const command of step.commands) this.#runHolder(command);

@@ -1,7 +1,8 @@
 // The pid file and the restart signal: what operators and supervisors hold on to.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
@@ -88,6 +89,26 @@ test('a leftover or a link in the place of the temporary file does no harm', (t)
   assert.equal(readFileSync(file, 'utf8'), '7\n');
   assert.equal(readFileSync(victim, 'utf8'), 'precious');
   assert.deepEqual(readdirSync(folder).sort(), ['a.pid', 'victim']);
+});
+
+test('what is no regular file is neither replaced nor removed', async (t) => {
+  const folder = tmpDir(t);
+  const target = path.join(folder, 'target');
+  const link = path.join(folder, 'link.pid');
+  const fifo = path.join(folder, 'fifo.pid');
+  symlinkSync(target, link);
+  execFileSync('mkfifo', [fifo]);
+  for (const file of [link, fifo]) {
+    const warned = once(process, 'warning');
+    new PidFile(file, 7).write();
+    const [warning] = (await warned) as [Error & { code: string }];
+    assert.equal(warning.code, 'FDPASS_PID_FILE');
+    assert.match(warning.message, /no regular file/);
+    writeFileSync(target, '7\n');
+    new PidFile(file, 7).remove();
+  }
+  assert.deepEqual(readdirSync(folder).sort(), ['fifo.pid', 'link.pid', 'target']);
+  assert.ok(lstatSync(link).isSymbolicLink() && lstatSync(fifo).isFIFO());
 });
 
 test('the signal restarts the service', async (t) => {

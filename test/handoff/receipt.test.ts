@@ -66,6 +66,18 @@ test('how the old process ended is told in both', async (t) => {
   silent.destroy();
 });
 
+test('an old process that dies on probation leaves a receipt all the same, which says so', async (t) => {
+  const stage = await Stage.open(t, { probation: { ms: 60_000, interval: 1_000 } });
+  const first = await stage.start();
+  const second = await stage.enter();
+  await second.event('ready');
+  await first.kill();
+  const receipt = await receiptOf(second, 'settled');
+  assert.equal(receipt.drain, 'died');
+  assert.deepEqual([receipt.pid, receipt.predecessor.pid], [second.pid, first.pid]);
+  assert.ok(receipt.connectToReadyMs > 0);
+});
+
 test('an old process that is killed while it drains has died, says the receipt', async (t) => {
   const stage = await Stage.open(t);
   const first = await stage.start();

@@ -7,8 +7,10 @@ import { serialize } from 'node:v8';
 import { createHandoff, Fd } from 'fdpass';
 import { readState, type StateBlob, writeState } from '#fdpass/handoff/state';
 import { binding } from '#fdpass/native/binding';
+import { freshName } from '../helpers/address-name';
 import { httpClient } from '../helpers/clients';
 import { RawHolder } from '../helpers/raw-holder';
+import { RawPeer } from '../helpers/raw-peer';
 import { type Actor, type Failure, portOf, type Script, Stage } from '../helpers/stage';
 import { tmpDir } from '../helpers/tmp-dir';
 
@@ -28,6 +30,22 @@ function forged(t: TestContext, bytes: Buffer, seal = true): StateBlob {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return closing(t, { fd, label: { version: 1, bytes: bytes.length, sha256 } });
 }
+
+test('a program that is asked for its state cannot start an upgrade of its own meanwhile', async (t) => {
+  const address = `@${freshName()}`;
+  const handoff = await createHandoff({ name: 'asked', address });
+  t.after(() => handoff.close());
+  let refused: Promise<unknown> | undefined;
+  handoff.provideState(1, () => {
+    refused ??= handoff.upgrade({ command: 'true' }).catch((error: Failure) => error.code);
+    return {};
+  });
+  await handoff.ready();
+  const peer = new RawPeer(address);
+  t.after(() => peer.close());
+  await peer.advance('offer');
+  assert.equal(await refused, 'ERR_HANDOFF_STATE');
+});
 
 test('what v8.serialize() takes arrives as it was, with its version', (t) => {
   const value = { map: new Map([[1, new Set(['a'])]]), date: new Date(5), bytes: Buffer.from('x'), big: 7n };

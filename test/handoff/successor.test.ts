@@ -55,7 +55,11 @@ const drain = frameEvent('DRAIN');
 const ping = frameEvent('PING');
 const GENERATIONS = [{ generation: 2, pid: 9, state: 'standby', connections: 4 }];
 const heard: SuccessorCommand = { do: 'heard', generations: GENERATIONS };
-const probation = frameEvent('PROBATION', { ms: 50, generations: GENERATIONS });
+const probation = frameEvent('PROBATION', {
+  ms: 50,
+  generations: GENERATIONS,
+  receipt: { so: 'far' },
+});
 const final = frameEvent('FINAL', { receipt: { so: 'far' } });
 const bye = frameEvent('BYE', { closed: 1, forced: 0, ms: 5 });
 const nak = frameEvent('NAK', { reason: 'changed our mind' });
@@ -71,6 +75,12 @@ const ownWithReceipt: SuccessorCommand[] = [
 ];
 const sayDrain: SuccessorCommand = { do: 'send', type: 'DRAIN', payload: { accepted: 7 } };
 const ownAlone: SuccessorCommand[] = [...own, { do: 'gone', bye: undefined }, { do: 'close' }];
+/** With the receipt that PROBATION brought. */
+const ownAloneWithReceipt: SuccessorCommand[] = [
+  ...ownWithReceipt,
+  { do: 'gone', bye: undefined },
+  { do: 'close' },
+];
 const open: SuccessorCommand[] = [{ do: 'deadline', ms: undefined }, { do: 'accept' }];
 
 test('a successor says HELLO with its versions and age, and waits for the answer with a deadline', () => {
@@ -137,7 +147,7 @@ test('ready() tells what probation is wanted, PING is answered, COMMIT opens, AC
 
 test('on probation the program serves, each PING is answered by a health check, and FINAL makes it the owner', () => {
   assert.deepEqual(after(...toProbation), {
-    state: { name: 'probation' },
+    state: { name: 'probation', receipt: { so: 'far' } },
     commands: [heard, { do: 'deadline', ms: PATIENCE }, { do: 'serve' }],
   });
   assert.deepEqual(after(...toProbation, ping).commands, [
@@ -206,9 +216,10 @@ test('a holder that dies while the listeners open is succeeded when they are ope
 });
 
 test('a holder that dies after ACCEPTING, or while it stands by, is succeeded', () => {
-  for (const events of [toAccepting, toAccepting1, toProbation, [...toProbation, giveUp]]) {
+  for (const events of [toAccepting, toAccepting1])
     assert.deepEqual(after(...events, end, dead).commands, ownAlone);
-  }
+  for (const events of [toProbation, [...toProbation, giveUp]])
+    assert.deepEqual(after(...events, end, dead).commands, ownAloneWithReceipt);
 });
 
 test('when the connection is over a successor looks whether the holder is, before it goes on alone', () => {
@@ -233,7 +244,7 @@ test('a holder that falls silent is succeeded, and told so for when it wakes up'
   for (const events of [toAccepting, toProbation, [...toProbation, ping, healthy]]) {
     assert.deepEqual(after(...events, timeout), {
       state: { name: 'primary', version: 2, confirmed: false },
-      commands: [...own, sayDrain],
+      commands: [...(events === toAccepting ? own : ownWithReceipt), sayDrain],
     });
   }
   assert.deepEqual(after(...toAccepting1, timeout), {
@@ -269,7 +280,12 @@ test('a successor that gives up on probation serves until the holder has said th
   for (const events of [toAccepting, toProbation, [...toProbation, ping]]) {
     const failing = after(...events, giveUp);
     assert.deepEqual(failing, {
-      state: { name: 'failing', reason: 'cannot', final: false },
+      state: {
+        name: 'failing',
+        reason: 'cannot',
+        receipt: events === toAccepting ? undefined : { so: 'far' },
+        final: false,
+      },
       commands: [
         { do: 'send', type: 'NAK', payload: { reason: 'cannot' } },
         { do: 'deadline', ms: TIMEOUTS.commit },
@@ -289,7 +305,8 @@ test('a successor that gives up on probation serves until the holder has said th
 test('a successor that gives up as FINAL comes owns the service if the holder goes without taking it back', () => {
   const late = [...toProbation, giveUp, final];
   assertFailed(after(...late, nak).commands, 'ERR_HANDOFF_ROLLED_BACK', false);
-  for (const event of [alive, dead]) assert.deepEqual(after(...late, end, event).commands, ownAlone);
+  for (const event of [alive, dead])
+    assert.deepEqual(after(...late, end, event).commands, ownAloneWithReceipt);
 });
 
 test('a successor that gives up and finds the holder silent serves on, and steps down when it answers', () => {

@@ -245,6 +245,20 @@ test('the stderr of a successor outlives its predecessor', async (t) => {
   await stage.stderrHas('and so does the third');
 });
 
+test('a successor whose predecessor dies has its own stderr at once, and boots on', async (t) => {
+  const stage = await Stage.open(t);
+  const first = await stage.start();
+  first.call('upgrade', stage.options({ mode: 'manual' })).catch(() => {}); // it dies
+  const second = await stage.next();
+  await second.event('warm');
+  await first.kill();
+  await second.call('status'); // it has seen the end of the connection by now
+  await second.call('stderr', { text: 'the orphan speaks' });
+  await stage.stderrHas('the orphan speaks');
+  await second.call('ready');
+  await second.event('confirmed');
+});
+
 test('a successor does not see the variables that brought it here', async (t) => {
   const stage = await Stage.open(t);
   const second = await stage.upgrade(await stage.start());

@@ -40,10 +40,13 @@ for (const Class of [UnixDatagram, UnixSeqpacket]) {
         assert.equal(message.data.toString(), `${i}`);
         delivered++;
       });
+      const message = i % 3 === 0 && once(pair[1], 'message');
       assert.ok(pair[0].trySend(`${i}`));
       const old = live;
       live = pair;
-      if (i % 3 === 0) await nextTurn(); // sometimes the message is delivered, sometimes close() is first
+      // Sometimes the message is delivered, sometimes close() is first.
+      if (i % 3 === 1) await nextTurn();
+      await message;
       for (const socket of old) void socket.close();
     }
     for (const socket of live) await socket.close();

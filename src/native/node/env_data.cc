@@ -19,9 +19,23 @@ EnvData* EnvData::Of(napi_env env) {
 }
 
 EnvData::EnvData(napi_env env) {
+  Assert(napi_add_env_cleanup_hook(env, OnEnd, this) == napi_ok, "no cleanup hook");
+}
+
+uv_loop_t* EnvData::OpenLoop(napi_env env) {
+  if (loop_ != nullptr) return loop_;
   Assert(napi_get_uv_event_loop(env, &loop_) == napi_ok, "no event loop");
-  // Registered before any handle can be live.
-  Assert(napi_add_async_cleanup_hook(env, OnCleanup, this, &hook_) == napi_ok, "no cleanup hook");
+  // Registered before any handle can be live. Not at once: Deno frees the hook twice if it is
+  // removed while it runs (2.9), and has no handles.
+  Assert(napi_add_async_cleanup_hook(env, OnEndOfLoop, this, &hook_) == napi_ok, "no async hook");
+  return loop_;
+}
+
+Result<PollQueue*> EnvData::OpenPollQueue(napi_env env) {
+  if (poll_queue_ != nullptr) return poll_queue_;
+  auto queue = PollQueue::Open(env);
+  if (queue.ok()) poll_queue_ = queue.value();
+  return queue;
 }
 
 void EnvData::Add(Watcher* watcher) {
@@ -35,7 +49,7 @@ void EnvData::Remove(Watcher* watcher) {
   if (watcher->next_ != nullptr) watcher->next_->previous_ = watcher->previous_;
   if (first_ == watcher) first_ = watcher->next_;
   watcher->next_ = watcher->previous_ = nullptr;
-  FinishCleanupWhenIdle();
+  FinishWhenIdle();
 }
 
 void EnvData::Own(int fd) {
@@ -57,18 +71,29 @@ void EnvData::CloseOwned() {
 }
 
 // The environment ends: process exit or the termination of a worker thread. No JS runs from here.
-void EnvData::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
+void EnvData::OnEnd(void* data) {
   auto* self = static_cast<EnvData*>(data);
-  self->ending_ = true;
-  // Watchers leave the list only when their handle has closed, in a later turn of the loop.
-  for (Watcher* watcher = self->first_; watcher != nullptr; watcher = watcher->next_) {
-    watcher->Close();
-  }
+  self->CloseWatchers();
   self->CloseOwned();
-  self->FinishCleanupWhenIdle();
 }
 
-void EnvData::FinishCleanupWhenIdle() {
+void EnvData::OnEndOfLoop(napi_async_cleanup_hook_handle, void* data) {
+  auto* self = static_cast<EnvData*>(data);
+  self->CloseWatchers();
+  self->ending_ = true;
+  self->FinishWhenIdle();
+}
+
+// Some leave the list at once, some when their handle has closed, in a later turn of the loop.
+void EnvData::CloseWatchers() {
+  for (Watcher* watcher = first_; watcher != nullptr;) {
+    Watcher* next = watcher->next_;
+    watcher->Close();
+    watcher = next;
+  }
+}
+
+void EnvData::FinishWhenIdle() {
   if (!ending_ || first_ != nullptr || hook_ == nullptr) return;
   napi_async_cleanup_hook_handle hook = hook_;
   hook_ = nullptr;

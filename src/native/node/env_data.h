@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "poll_queue.h"
+
 namespace fdpass {
 
 class Watcher;
@@ -18,9 +20,20 @@ class EnvData {
   static void Install(napi_env env);
   static EnvData* Of(napi_env env);
 
-  uv_loop_t* loop() const { return loop_; }
+  ~EnvData() { delete poll_queue_; }
+  EnvData(const EnvData&) = delete;
+  EnvData& operator=(const EnvData&) = delete;
 
-  // Called by Watcher around the life of its libuv handle.
+  // For handles on it. From here the end of the environment waits until they have closed.
+  uv_loop_t* OpenLoop(napi_env env);
+
+  // From here readiness comes from a thread. For the runtimes that have no uv_poll_t of use, and
+  // before the first watcher.
+  void UsePollThread() { has_poll_thread_ = true; }
+  bool has_poll_thread() const { return has_poll_thread_; }
+  Result<PollQueue*> OpenPollQueue(napi_env env);
+
+  // Called by Watcher around its life at its source.
   void Add(Watcher* watcher);
   void Remove(Watcher* watcher);
 
@@ -31,14 +44,18 @@ class EnvData {
 
  private:
   explicit EnvData(napi_env env);
-  static void OnCleanup(napi_async_cleanup_hook_handle handle, void* data);
-  void FinishCleanupWhenIdle();
+  static void OnEnd(void* data);
+  static void OnEndOfLoop(napi_async_cleanup_hook_handle handle, void* data);
+  void FinishWhenIdle();
+  void CloseWatchers();
   void CloseOwned();
 
   uv_loop_t* loop_ = nullptr;
+  bool has_poll_thread_ = false;
+  PollQueue* poll_queue_ = nullptr;
   Watcher* first_ = nullptr;
   std::vector<bool> owned_;  // indexed by number
-  // Node waits for this hook to be removed before it closes the loop. Null once it was.
+  // Node waits for this hook to be removed before it closes the loop. Null before and once it was.
   napi_async_cleanup_hook_handle hook_ = nullptr;
   bool ending_ = false;
 };

@@ -1,8 +1,7 @@
-// Watcher: readiness of one descriptor on its environment's loop.
+// Watcher: readiness of one descriptor for JS. Where the news comes from is the subclass's affair.
 #pragma once
 
 #include <node_api.h>
-#include <uv.h>
 
 #include "../core/result.h"
 #include "../core/unique_fd.h"
@@ -12,8 +11,8 @@ namespace fdpass {
 class EnvData;
 
 // Watches a duplicate of its own, so that two watchers may watch one descriptor and nobody can
-// close the number under libuv. The object lives until its libuv handle has closed and JS has let
-// go.
+// close the number under its source. The object lives until the source has let go of it and JS has,
+// too. Everything runs on the thread of its environment.
 class Watcher {
  public:
   // `callback` is called with the ready events. It is held strongly only while Keep() says so.
@@ -27,25 +26,37 @@ class Watcher {
   void Close();              // idempotent
   void ReleaseFromScript();  // JS holds no handle any more; closes if nobody has
 
+ protected:
+  Watcher(napi_env env, EnvData* env_data, UniqueFd fd);
+  virtual ~Watcher() = default;
+
+  BorrowedFd fd() const { return fd_.borrow(); }
+  int events() const { return events_; }  // what was asked for; 0 is stopped
+  // Tells JS. It may close this, so that the caller looks again before it goes on.
+  void Ready(int events);
+  void LetGo();  // the source does not know this any more; `this` may be gone
+
+  enum class Detached { kNow, kLater };
+
  private:
   friend class EnvData;  // the list of live watchers
 
-  Watcher(napi_env env, EnvData* env_data, UniqueFd fd);
-  ~Watcher() = default;
-  static void OnPoll(uv_poll_t* handle, int status, int events);
-  static void OnClosed(uv_handle_t* handle);
-  void Arm();
+  virtual Result<void> Attach() = 0;  // first of all; if it fails the source knows nothing
+  virtual void Arm(int events) = 0;   // never 0
+  virtual void Disarm() = 0;
+  virtual void KeepLoop(bool keep) = 0;
+  // The descriptor is closed behind this. kLater: LetGo() will be called.
+  virtual Detached Detach() = 0;
+
   void Hold(bool hold);
-  void CallScript(int events);
   void DeleteWhenUnused();
 
   napi_env env_;
   EnvData* env_data_;
   UniqueFd fd_;
-  uv_poll_t handle_;
   napi_ref callback_ = nullptr;
   napi_async_context context_ = nullptr;
-  int events_ = 0;  // what was asked for; 0 is stopped
+  int events_ = 0;
   bool held_ = false;
   bool closing_ = false;
   bool closed_ = false;

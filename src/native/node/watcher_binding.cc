@@ -1,6 +1,7 @@
 // Watchers for JS: an external handle and flat verbs over it.
 #include "bindings.h"
 #include "convert.h"
+#include "env_data.h"
 #include "sys_error.h"
 #include "watcher.h"
 
@@ -35,6 +36,9 @@ void KeepWatcher(const Napi::CallbackInfo& info) {
 
 void CloseWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Close(); }
 
+// For a runtime without uv_poll_t; before the first openWatcher().
+void UsePollThread(const Napi::CallbackInfo& info) { EnvData::Of(info.Env())->UsePollThread(); }
+
 }  // namespace
 
 void ExportWatcherBinding(Napi::Env env, Napi::Object exports) {
@@ -43,6 +47,7 @@ void ExportWatcherBinding(Napi::Env env, Napi::Object exports) {
   exports.Set("stopWatcher", Napi::Function::New<StopWatcher>(env));
   exports.Set("keepWatcher", Napi::Function::New<KeepWatcher>(env));
   exports.Set("closeWatcher", Napi::Function::New<CloseWatcher>(env));
+  exports.Set("usePollThread", Napi::Function::New<UsePollThread>(env));
 }
 
 }  // namespace fdpass

@@ -11,6 +11,7 @@ export class Bequest {
   #control: Fd | undefined;
   #provide: () => StateBlob | undefined = () => undefined;
   #state: StateBlob | undefined;
+  #isBeingMade = false;
 
   constructor(registry: Registry, maxStateBytes: number) {
     this.#registry = registry;
@@ -29,8 +30,18 @@ export class Bequest {
   /** @throws ERR_HANDOFF_BAD_STATE, SystemError EMFILE: unless the successor can do without a state */
   manifest(version: number, { stateOptional }: Hello): ManifestEntry[] {
     this.dropState();
-    if (version > 1) this.#state = orWarn(stateOptional, this.#provide);
+    this.#isBeingMade = true;
+    try {
+      if (version > 1) this.#state = orWarn(stateOptional, this.#provide);
+    } finally {
+      this.#isBeingMade = false;
+    }
     return this.#registry.manifest({ control: this.#control as Fd, state: this.#state }, version);
+  }
+
+  /** The program is giving its state: whoever has connected is about to get the lease. */
+  get isBeingMade(): boolean {
+    return this.#isBeingMade;
   }
 
   lend(name: string): Fd {

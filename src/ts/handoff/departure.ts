@@ -8,13 +8,16 @@ import type { HandoffTimeouts } from './timeouts';
 const MAX_GENERATIONS = 3;
 
 export class Departure {
-  readonly #registry: Registry;
+  /** Of the services that this process has part in: to end one must not end the others. */
+  static readonly #present = new Set<Departure>();
+
+  readonly #registry: Pick<Registry, 'drain'>;
   readonly #seam: ProcessSeam;
   readonly #timeouts: HandoffTimeouts;
   /** What cuts the connections that are left. */
   readonly #cuts = new Set<() => void>();
 
-  constructor(registry: Registry, seam: ProcessSeam, timeouts: HandoffTimeouts) {
+  constructor(registry: Pick<Registry, 'drain'>, seam: ProcessSeam, timeouts: HandoffTimeouts) {
     this.#registry = registry;
     this.#seam = seam;
     this.#timeouts = timeouts;
@@ -41,8 +44,19 @@ export class Departure {
     });
   }
 
+  enroll(): void {
+    Departure.#present.add(this);
+  }
+
+  /** The program goes on by itself, or ends. */
+  leave(): void {
+    Departure.#present.delete(this);
+  }
+
   /** By itself, if nothing else keeps the process; else after a grace for whoever tidies up. */
   end(code: 0 | 1): void {
+    this.leave();
+    if (Departure.#present.size > 0) return;
     if (code !== 0) this.#seam.setExitCode(code);
     this.#seam.setTimer(this.#timeouts.exit, () => this.#seam.exit(code));
   }

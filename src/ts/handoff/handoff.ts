@@ -8,12 +8,14 @@ import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { BindOptions } from '../names/bind-path';
+import { isSupported } from '../native/binding';
 import type { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
 import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
 import { type ListenerOptions, streamPlace } from './endpoint';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
+import { createPlainHandoff } from './plain-handoff';
 import { systemProcess } from './process';
 import type { Receipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
@@ -32,12 +34,13 @@ export interface HandoffStatus {
 
 /**
  * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
- * until ready(). If not, this process is the first one.
+ * until ready(). If not, this process is the first one. Other systems than Linux: it listens, and nothing is handed over.
  * @throws ERR_HANDOFF_BUSY (with pid, ageMs, state: another upgrade is in progress), ERR_HANDOFF_UNTRUSTED_PEER,
  * ERR_HANDOFF_REFUSED (we are not on its list), ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_BAD_STATE,
  * ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
  */
 export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
+  if (!isSupported) return createPlainHandoff(options);
   return await Handoff.begin(readOptions(options));
 }
 

@@ -36,6 +36,8 @@ export interface HolderFacts {
   busy: (txn: string) => Busy | undefined;
   /** What is known of the transaction when it is decided. */
   receipt: () => object;
+  /** Milliseconds since the machine came into its state. */
+  inStateMs: () => number;
   /** This process and those before it, for the successor to tell. */
   generations: () => GenerationStatus[];
 }
@@ -50,7 +52,7 @@ export type HolderState =
   /** `probation` is undefined for version 1. The holder still accepts. */
   | { name: 'commit'; probation: Probation | undefined }
   /** It does not accept, but keeps everything it needs to. `probing`: a PING is unanswered. */
-  | { name: 'probation'; intervalMs: number; leftMs: number; probing: boolean }
+  | { name: 'probation'; ms: number; intervalMs: number; probing: boolean }
   /** FINAL is sent: only the death of the successor, or its own word, can still take that back. */
   | { name: 'final' }
   /** FINAL was sent and received, and the connection is over. */
@@ -267,10 +269,10 @@ function onAccepting(
   }
   const { ms, intervalMs } = probation;
   return {
-    state: { name: 'probation', intervalMs, leftMs: ms, probing: false },
+    state: { name: 'probation', ms, intervalMs, probing: false },
     commands: [
       pause,
-      send('PROBATION', { ms, generations: facts.generations() }),
+      send('PROBATION', { ms, generations: facts.generations(), receipt: facts.receipt() }),
       { do: 'deadline', ms: Math.min(intervalMs, ms) },
     ],
   };
@@ -307,11 +309,11 @@ function stepProbation(state: InProbation, event: HolderEvent, facts: HolderFact
 
 function onFrameInProbation(state: InProbation, { type, payload }: Frame, facts: HolderFacts): HolderStep {
   if (type === 'PONG' && state.probing) {
-    const { intervalMs } = state;
-    const leftMs = state.leftMs - intervalMs;
+    const { ms, intervalMs } = state;
+    const leftMs = ms - facts.inStateMs();
     if (leftMs <= 0) return settle(facts);
     return {
-      state: { ...state, leftMs, probing: false },
+      state: { ...state, probing: false },
       commands: [
         { do: 'heard', figures: readFigures(payload) },
         { do: 'deadline', ms: Math.min(intervalMs, leftMs) },

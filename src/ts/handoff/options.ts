@@ -35,9 +35,9 @@ export interface HandoffOptions {
   pidFile?: string;
 }
 
-export interface HandoffSettings {
+/** What counts on every platform. */
+export interface PlainSettings {
   name: string;
-  address: UnixAddress;
   allow: readonly number[];
   timeouts: HandoffTimeouts;
   probation: Probation;
@@ -48,10 +48,20 @@ export interface HandoffSettings {
   pidFile: string | undefined;
 }
 
+export interface HandoffSettings extends PlainSettings {
+  address: UnixAddress;
+}
+
 /** @throws TypeError, RangeError, ERR_HANDOFF_UNSAFE_DIRECTORY */
 export function readOptions(options: HandoffOptions): HandoffSettings {
+  const settings = readPlainOptions(options);
+  return { ...settings, address: controlAddress(settings.name, options.address) };
+}
+
+/** Nobody is met at the address. @throws TypeError, RangeError */
+export function readPlainOptions(options: HandoffOptions): PlainSettings {
   validateObject('options', options);
-  const { allow = [], address } = options;
+  const { allow = [] } = options;
   if (!Array.isArray(allow)) throw invalidArgType('options.allow', 'an array of user ids', allow);
   for (const uid of allow) validateInteger('options.allow[]', uid, 0, 2 ** 32 - 2);
   return {
@@ -63,13 +73,14 @@ export function readOptions(options: HandoffOptions): HandoffSettings {
     state: validateState(options.state),
     restartOn: validateSignalName(options.restartOn),
     pidFile: validatePidFile(options.pidFile),
-    address: controlAddress(options.name, address),
   };
 }
 
 function validateSignalName(signal: unknown): NodeJS.Signals | undefined {
   if (signal === undefined) return undefined;
-  const known = typeof signal === 'string' && Object.hasOwn(constants.signals, signal);
+  // Windows knows few of them, and the program was not written for it.
+  const known =
+    typeof signal === 'string' && (Object.hasOwn(constants.signals, signal) || process.platform === 'win32');
   if (known && signal !== 'SIGKILL' && signal !== 'SIGSTOP') return signal as NodeJS.Signals;
   throw invalidArgType('options.restartOn', "a signal that can be caught, such as 'SIGHUP'", signal);
 }

@@ -1,5 +1,5 @@
 // PidFile: a file that names the process which owns the service, for supervisors and people.
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** What cannot be written or removed is a process warning: the service goes on. */
 export class PidFile {
@@ -15,6 +15,7 @@ export class PidFile {
   write(): void {
     const temporary = `${this.#path}.${this.#pid}`;
     orWarn(`${this.#path} could not be written`, () => {
+      this.#requireFile();
       rmSync(temporary, { force: true }); // of a process that was killed here and had our id
       try {
         // Not through a symbolic link that somebody has put there: O_EXCL follows none.
@@ -34,8 +35,15 @@ export class PidFile {
     });
   }
 
+  // rename(2) would put a file in the place of a device, a FIFO or a link to somewhere else.
+  #requireFile(): void {
+    const found = lstatSync(this.#path, { throwIfNoEntry: false });
+    if (found?.isFile() === false) throw new Error('something that is no regular file is there');
+  }
+
   #isOurs(): boolean {
     try {
+      this.#requireFile();
       return readFileSync(this.#path, 'utf8') === `${this.#pid}\n`;
     } catch {
       return false;

@@ -1,7 +1,10 @@
 // The process seam: everything of the outside world that a handoff uses besides its sockets. Tests replace it.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import type net from 'node:net';
+import type { Writable } from 'node:stream';
+import { FdpassError, hasCode } from '../base/errors';
 import { Fd } from '../fd/fd';
 import { TXN_BYTES } from './frame';
 import { type Life, rememberProcess } from './life';
@@ -88,22 +91,48 @@ export const systemProcess: ProcessSeam = {
   exit: (code) => process.exit(code),
 };
 
-/** The transaction that upgrade() has started this process for, or one of our own. Nothing that we start sees it. */
-export function takeTxn(seam: ProcessSeam): string {
-  const given = seam.env[TXN_VARIABLE];
+/**
+ * The transaction that upgrade() has started this process for, if it is that service's, or one of our own. Nothing that we
+ * start sees it.
+ */
+export function takeTxn(seam: ProcessSeam, service: string): string {
+  const { [TXN_VARIABLE]: txn, [SERVICE_VARIABLE]: meant = service } = seam.env;
+  if (meant !== service) return newTxn(); // this process has part in several services
   delete seam.env[TXN_VARIABLE];
-  return given !== undefined && /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(TXN_BYTES).toString('hex');
+  delete seam.env[SERVICE_VARIABLE];
+  return txn !== undefined && /^[0-9a-f]{32}$/.test(txn) ? txn : newTxn();
+}
+
+/** Nobody else guesses it. */
+export function newTxn(): string {
+  return randomBytes(TXN_BYTES).toString('hex');
 }
 
 /** Set for a successor: where its real stderr waits, as "number:inode". See takeStderr(). */
 export const STDERR_VARIABLE = 'FDPASS_STDERR';
 /** Set for a successor: the transaction that it was started for. */
 export const TXN_VARIABLE = 'FDPASS_TXN';
+/** Set for a successor: the service that it was started for. */
+export const SERVICE_VARIABLE = 'FDPASS_SERVICE';
 
 const REAL_STDERR = 3;
 
 /** From the end of a successor to the end of our reading its stderr. */
 const LAST_LINES_MS = 200;
+
+/** Of what waits to be passed on. More is left out: our own stderr is stuck, and the successor must not be. */
+const MAX_BACKLOG_BYTES = 1024 * 1024;
+
+// Not process.stderr: a full disk or a reader that has gone would be our end, on account of somebody else's words.
+function ownStderr(): (chunk: Buffer) => void {
+  let out: Writable | undefined = createWriteStream('', { fd: 2, autoClose: false });
+  out.on('error', () => {
+    out = undefined;
+  });
+  return (chunk) => {
+    if (out !== undefined && out.writableLength < MAX_BACKLOG_BYTES) out.write(chunk);
+  };
+}
 
 // While it boots, the successor's stderr comes through this process, which passes it on and keeps the
 // tail. A pipe to a process that is about to exit is no stderr to live with, so the real one goes along
@@ -112,7 +141,7 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
   const inode = Fd.dup(2);
   const marker = `${REAL_STDERR}:${inode.describe().inode}`;
   inode.close();
-  const child = spawn(command, args, {
+  const child = spawnPermitted(command, args, {
     stdio: ['ignore', 'inherit', 'pipe', 2],
     env: { ...env, [STDERR_VARIABLE]: marker },
   });
@@ -125,8 +154,9 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
     // A process that it has left behind may keep the pipe open: read what is there, then let go of it.
     child.once('exit', () => setTimeout(() => stderr?.destroy(), LAST_LINES_MS));
   });
+  const passOn = ownStderr();
   stderr?.on('data', (chunk: Buffer) => {
-    process.stderr.write(chunk);
+    passOn(chunk);
     tail = Buffer.concat([tail, chunk]).subarray(-STDERR_TAIL_BYTES);
   });
   return {
@@ -139,4 +169,16 @@ function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
       stderr?.unref();
     },
   };
+}
+
+/** @throws ERR_FDPASS_PERMISSION */
+function spawnPermitted(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return spawn(command, args, options);
+  } catch (cause) {
+    if (!hasCode(cause, 'ERR_ACCESS_DENIED')) throw cause;
+    const text =
+      "upgrade() may start no process under Node's permission model. Start Node with --allow-child-process";
+    throw new FdpassError('ERR_FDPASS_PERMISSION', text, { cause });
+  }
 }

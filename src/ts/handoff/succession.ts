@@ -39,6 +39,8 @@ export interface SuccessionHooks {
   /** The predecessor has stopped accepting and stands by. */
   serve(): void;
   figures(): Figures;
+  /** The connection is over, and perhaps the predecessor dead. */
+  parted(): void;
   /** Resolves if all is well; rejects with what is not. */
   check(): Promise<void>;
   /** The lease is ours. With the receipt, as the predecessor sent it. */
@@ -223,6 +225,7 @@ export class Succession {
         this.#generations = command.generations;
         break;
       case 'seek':
+        this.#hooks.parted();
         seek(this.#lifeOfPeer, this.#hooks, (type) => this.#dispatch({ type }));
         break;
       case 'unheard':

@@ -48,9 +48,9 @@ export type SuccessorState =
   /** ACCEPTING is sent. */
   | { name: 'accepting'; version: number }
   /** We serve, and the holder stands by. */
-  | { name: 'probation' }
+  | { name: 'probation'; receipt: unknown }
   /** NAK is sent: we serve until the holder has said that it does. `final`: FINAL has come meanwhile. */
-  | { name: 'failing'; reason: string; final: boolean }
+  | { name: 'failing'; reason: string; receipt: unknown; final: boolean }
   /** We serve and own everything. `confirmed`: the holder has said so; else it is silent and may still take it back. */
   | { name: 'primary'; version: number; confirmed: boolean }
   | { name: 'ended' };
@@ -284,14 +284,21 @@ function onFrameAsAccepting(
   const { version } = state;
   if (version === 1 && frame.type === 'DRAIN') return own(1, true);
   if (version > 1 && frame.type === 'PROBATION')
-    return { state: { name: 'probation' }, commands: [heard(frame), ...patience(facts), { do: 'serve' }] };
-  if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
+    return {
+      state: { name: 'probation', receipt: frame.payload['receipt'] },
+      commands: [heard(frame), ...patience(facts), { do: 'serve' }],
+    };
+  if (version > 1 && frame.type === 'FINAL') return ownAndSaySo(facts, true, frame.payload['receipt']);
   return refuse(state, frame);
 }
 
-function onFrameInProbation(state: SuccessorState, frame: Frame, facts: SuccessorFacts): SuccessorStep {
+function onFrameInProbation(
+  state: SuccessorState & { name: 'probation' },
+  frame: Frame,
+  facts: SuccessorFacts,
+): SuccessorStep {
   if (frame.type === 'PING') return { state, commands: [heard(frame), ...patience(facts), { do: 'check' }] };
-  if (frame.type === 'FINAL') return ownAndSaySo(facts, frame.payload);
+  if (frame.type === 'FINAL') return ownAndSaySo(facts, true, frame.payload['receipt']);
   if (frame.type === 'NAK') return rolledBack(readReason(frame.payload));
   throw protocolError(`${frame.type} does not belong into state probation`);
 }
@@ -320,7 +327,12 @@ function onGiveUp(state: SuccessorState, reason: string, facts: SuccessorFacts):
   const mayBeAlone = state.name === 'probation' || (state.name === 'accepting' && state.version > 1);
   if (mayBeAlone) {
     return {
-      state: { name: 'failing', reason, final: false },
+      state: {
+        name: 'failing',
+        reason,
+        receipt: state.name === 'probation' ? state.receipt : undefined,
+        final: false,
+      },
       commands: [send('NAK', { reason }), { do: 'deadline', ms: facts.timeouts.commit }],
     };
   }
@@ -354,9 +366,10 @@ function onHolderDead(state: SuccessorState): SuccessorStep {
     case 'opening':
       return { state: { ...state, alone: true }, commands: [] };
     case 'accepting':
+      return ownAlone();
     case 'probation':
     case 'failing':
-      return ownAlone();
+      return ownAlone(state.receipt);
     default:
       return stay(state);
   }
@@ -370,7 +383,7 @@ function onHolderAlive(state: SuccessorState): SuccessorStep {
     case 'probation':
       return rolledBack(reason);
     case 'failing':
-      return state.final ? ownAlone() : rolledBack(state.reason);
+      return state.final ? ownAlone(state.receipt) : rolledBack(state.reason);
     default:
       return fail('ERR_HANDOFF_ABORTED', reason);
   }
@@ -380,9 +393,9 @@ function onTimeout(state: SuccessorState, facts: SuccessorFacts): SuccessorStep 
   switch (state.name) {
     // It may have stopped accepting and be stuck, or be stuck and still accept: going on is right in both cases.
     case 'accepting':
-      return state.version > 1 ? ownAndSaySo(facts) : own(1, false);
+      return state.version > 1 ? ownAndSaySo(facts, false) : own(1, false);
     case 'probation':
-      return ownAndSaySo(facts);
+      return ownAndSaySo(facts, false, state.receipt);
     case 'failing':
       return { state, commands: [{ do: 'deadline', ms: undefined }, { do: 'unheard' }] };
     case 'primary':
@@ -396,9 +409,9 @@ function onNonsense(state: SuccessorState, reason: string, facts: SuccessorFacts
   switch (state.name) {
     // It may have stopped accepting: then we are all there is. A NAK can still take it back.
     case 'accepting':
-      return state.version > 1 ? ownAndSaySo(facts) : own(1, false);
+      return state.version > 1 ? ownAndSaySo(facts, false) : own(1, false);
     case 'probation':
-      return ownAndSaySo(facts);
+      return ownAndSaySo(facts, false, state.receipt);
     case 'failing':
       return stay(state);
     case 'primary':
@@ -433,19 +446,20 @@ function own(version: number, confirmed: boolean, receipt?: unknown): SuccessorS
 
 /**
  * The holder drains from here; one that was stuck reads it when it wakes up.
- * @param final what FINAL carried; undefined: it has not come
+ * @param confirmed FINAL has come
  */
-function ownAndSaySo(facts: SuccessorFacts, final?: Frame['payload']): SuccessorStep {
-  const { state, commands } = own(VERSIONS[1], final !== undefined, final?.['receipt']);
+function ownAndSaySo(facts: SuccessorFacts, confirmed: boolean, receipt?: unknown): SuccessorStep {
+  const { state, commands } = own(VERSIONS[1], confirmed, receipt);
   return { state, commands: [...commands, send('DRAIN', { accepted: facts.accepted() })] };
 }
 
-function ownAlone(): SuccessorStep {
+/** @param receipt what PROBATION brought */
+function ownAlone(receipt?: unknown): SuccessorStep {
   return {
     state: { name: 'ended' },
     commands: [
       { do: 'deadline', ms: undefined },
-      { do: 'own', receipt: undefined },
+      { do: 'own', receipt },
       { do: 'gone', bye: undefined },
       { do: 'close' },
     ],

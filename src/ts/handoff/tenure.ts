@@ -121,7 +121,7 @@ export class Tenure {
   /** Alone, or with everything that the predecessor has. Called once. */
   async begin(): Promise<void> {
     const settings = this.#settings;
-    const txn = takeTxn(this.#seam);
+    const txn = takeTxn(this.#seam, settings.name);
     this.#restoreStderr = takeStderr(this.#seam);
     let deadline = Number.POSITIVE_INFINITY;
     for (;;) {
@@ -146,6 +146,7 @@ export class Tenure {
         await pauseBeforeRetry();
       }
     }
+    this.#departure.enroll();
     this.#listenTo(settings.restartOn);
   }
 
@@ -163,6 +164,7 @@ export class Tenure {
         this.#state = 'probation';
       },
       figures: () => this.#figures(),
+      parted: () => this.#restoreStderr(), // else it leads to a process that may be dead
       check: () => checkHealth(health),
       own: (receipt) => this.#own(receipt),
       gone: (bye) => this.#predecessorGone(bye),
@@ -222,12 +224,14 @@ export class Tenure {
     const holding = this.#holding as Holding;
     const busy = holding.busy();
     if (busy !== undefined) throw new HandoffBusyError(busy);
+    if (this.#bequest.isBeingMade)
+      throw stateError('provideState() is called for a process that takes over just now');
     const fate = new Fate();
     this.#upgrade = fate;
     try {
-      const { timeouts } = this.#settings;
+      const { timeouts, name: service } = this.#settings;
       const reserve = (txn: string, pid: number) => holding.reserve(txn, pid);
-      return await runUpgrade(options, { seam: this.#seam, timeouts, fate, reserve });
+      return await runUpgrade(options, { seam: this.#seam, service, timeouts, fate, reserve });
     } finally {
       // One that was rolled back waits for the successor's last words, and the next one may be under way.
       if (this.#upgrade === fate) this.#upgrade = undefined;
@@ -238,6 +242,7 @@ export class Tenure {
     this.#closing ??= this.#close().finally(() => {
       this.#pidFile?.remove();
       this.#ignoreSignal();
+      this.#departure.leave();
     });
     return this.#closing;
   }
@@ -456,6 +461,7 @@ export class Tenure {
     this.#registry.stop({ unlink: (name) => !inherited.includes(name) });
     this.#rolledBack = this.#departure.drain().then(() => {
       if (served) this.#departure.end(1);
+      else this.#departure.leave();
     });
     if (served) this.#announce('rolledback', failure);
   }

@@ -86,6 +86,7 @@ export class Transaction {
       generations,
       listeners: (version, hello) => this.#offer(version, hello),
       receipt: () => this.#receipt(undefined),
+      inStateMs: () => this.#draft.inState,
     };
     this.#channel = new ControlChannel(socket, undefined, {
       onFrame: (frame) => this.#onFrame(frame),

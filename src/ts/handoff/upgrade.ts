@@ -1,11 +1,17 @@
 // upgrade(): starts a successor and sees it through, or ends it and says why it did not take over.
-import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError, onCancel } from '../base/abort';
 import { FdpassError, hasCode, invalidArgType } from '../base/errors';
 import { validateObject } from '../base/validate';
-import { TXN_BYTES } from './frame';
-import { type Exit, type ProcessSeam, type SpawnedProcess, TXN_VARIABLE } from './process';
+import {
+  type Exit,
+  newTxn,
+  type ProcessSeam,
+  SERVICE_VARIABLE,
+  type SpawnedProcess,
+  type SpawnSpec,
+  TXN_VARIABLE,
+} from './process';
 import type { Receipt } from './receipt';
 import type { HandoffTimeouts } from './timeouts';
 
@@ -73,6 +79,8 @@ export class Fate {
 export type CalledOff = 'called off' | 'rolled back' | 'too late';
 
 export interface UpgradeContext {
+  /** The name of the service. */
+  service: string;
   seam: ProcessSeam;
   /** `warm` from the start of the process to its ready(). */
   timeouts: HandoffTimeouts;
@@ -88,11 +96,11 @@ const LAST_WORDS_MS = 1_000;
 export async function runUpgrade(options: UpgradeOptions, context: UpgradeContext): Promise<Receipt> {
   const { seam } = context;
   validateUpgradeOptions(options);
-  const txn = randomBytes(TXN_BYTES).toString('hex');
-  const child = seam.spawn({
+  const txn = newTxn();
+  const child = start(seam, {
     command: options.command ?? seam.command,
     args: options.args ?? seam.args,
-    env: { ...seam.env, ...options.env, [TXN_VARIABLE]: txn },
+    env: { ...seam.env, ...options.env, [TXN_VARIABLE]: txn, [SERVICE_VARIABLE]: context.service },
   });
   const callOff = context.reserve(txn, child.pid ?? 0);
   try {
@@ -102,6 +110,21 @@ export async function runUpgrade(options: UpgradeOptions, context: UpgradeContex
   } catch (error) {
     throw await bury(child, error as Error, context);
   }
+}
+
+/** @throws UpgradeError; TypeError of what Node does not take */
+function start(seam: ProcessSeam, spec: SpawnSpec): SpawnedProcess {
+  try {
+    return seam.spawn(spec);
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error;
+    throw notStarted(error, '', { code: null, signal: null }); // E2BIG, EMFILE
+  }
+}
+
+function notStarted(error: Error, stderr: string, exit: Exit): UpgradeError {
+  const text = `the successor could not be started: ${error.message}`;
+  return new UpgradeError('ERR_HANDOFF_SPAWN', text, stderr, exit, error);
 }
 
 /** The receipt, or the reason why there is none, after which nothing that the successor says counts any more. */
@@ -177,10 +200,7 @@ async function bury(
   const exit = await child.exited;
   cancel();
   const stderr = child.stderrTail();
-  if (exit.error !== undefined) {
-    const text = `the successor could not be started: ${exit.error.message}`;
-    return new UpgradeError('ERR_HANDOFF_SPAWN', text, stderr, exit, exit.error);
-  }
+  if (exit.error !== undefined) return notStarted(exit.error, stderr, exit);
   if (!killed) {
     const text = `the successor ${howItEnded(exit)} before it took over`;
     return new UpgradeError('ERR_HANDOFF_SUCCESSOR_EXITED', text, stderr, exit, reason);

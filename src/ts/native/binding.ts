@@ -132,36 +132,77 @@ export interface Binding {
   /** What the watcher keeps alive: the callback, and the event loop. At first the loop only. */
   keepWatcher(watcher: WatcherHandle, callback: boolean, loop: boolean): void;
   closeWatcher(watcher: WatcherHandle): void;
+  /** Watchers that are opened from here hear from a thread of the addon instead of libuv. */
+  usePollThread(): void;
 }
 
-/** True where descriptors can be passed: Linux. Elsewhere the package loads and its functions throw. */
+/** True where descriptors can be passed: Linux. Elsewhere createHandoff() serves without handing over, the rest throws. */
 export const isSupported: boolean = process.platform === 'linux';
 
+/** Of libuv's uv_poll_t Bun has none (it aborts), and Deno one that reports once. */
+function hasUvPoll(): boolean {
+  return process.versions['bun'] === undefined && process.versions['deno'] === undefined;
+}
+
 function load(): Binding {
+  const found = find();
+  if (!hasUvPoll()) found.usePollThread();
+  return found;
+}
+
+function find(): Binding {
   const root = path.join(__dirname, '..', '..');
   try {
     return nodeGypBuild(root) as Binding;
   } catch (cause) {
-    throw Object.assign(
-      new Error(
-        `fdpass has no binary for ${process.platform}-${process.arch} that loads. ` +
-          `Compile one (g++, make and python3 are needed): npx fdpass build`,
-        { cause },
-      ),
-      { code: 'ERR_FDPASS_NO_BINARY' },
-    );
+    throw permissionError(root, cause) ?? noBinary(cause);
   }
+}
+
+function noBinary(cause: unknown): Error {
+  return Object.assign(
+    new Error(
+      `fdpass has no binary for ${process.platform}-${process.arch} that loads. ` +
+        `Compile one (g++, make and python3 are needed): npx fdpass build`,
+      { cause },
+    ),
+    { code: 'ERR_FDPASS_NO_BINARY' },
+  );
+}
+
+/** Node under --permission refuses to load an addon, and hides files so that they seem not to be there. */
+function permissionError(root: string, cause: unknown): Error | undefined {
+  const { permission } = process as { permission?: { has(scope: string, reference?: string): boolean } };
+  if (permission === undefined) return undefined;
+  const missing = permission.has('fs.read', path.join(root, 'x')) ? [] : [`--allow-fs-read=${root}/*`];
+  const disabled = (cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
+  if (disabled || missing.length > 0) missing.push('--allow-addons');
+  if (missing.length === 0) return undefined;
+  return Object.assign(
+    new Error(
+      `fdpass may not load its binary under Node's permission model. Start Node with ${missing.join(' ')}`,
+      {
+        cause,
+      },
+    ),
+    { code: 'ERR_FDPASS_PERMISSION' },
+  );
 }
 
 function refuse(): Binding {
   return new Proxy({} as Binding, {
     get() {
-      throw Object.assign(
-        new Error(`fdpass works on Linux only; this is ${process.platform}. Ask isSupported first.`),
-        { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
-      );
+      throw unsupportedPlatform('fdpass');
     },
   });
+}
+
+/** ERR_FDPASS_UNSUPPORTED_PLATFORM */
+export function unsupportedPlatform(what: string): Error & { code: string } {
+  return Object.assign(
+    new Error(`${what} works on Linux only; this is ${process.platform}. Ask isSupported first.`),
+    { code: 'ERR_FDPASS_UNSUPPORTED_PLATFORM' },
+  );
 }
 
 export const binding: Binding = isSupported ? load() : refuse();
