@@ -1,20 +1,27 @@
 // Services without connections: UDP and AF_UNIX datagram sockets, and descriptors that are merely kept.
-import type dgram from 'node:dgram';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { Fd } from '../fd/fd';
 import { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
 import type { DrainCount } from './connections';
 import type { Service } from './service';
+import { bindDuplicate, UdpSender } from './udp-sender';
 
-/** Both processes read until the takeover is final: each datagram goes to one of them, and to nobody twice. */
+/**
+ * Both processes read until the takeover is final: each datagram goes to one of them, and to nobody twice. From there the
+ * old one sends only. Nobody knows which answer is the last, so it can until it ends, and that does not hold it up.
+ */
 abstract class UnpausedService implements Service {
   readonly open = 0;
   readonly accepted = 0;
 
   abstract readonly user: object;
   abstract start(fd: Fd): Promise<void>;
-  abstract stop(): void;
+  /** Reads no more. */
+  abstract stop(fd: Fd): void;
+  /** Sends no more. */
+  abstract release(): void;
 
   pause(): void {}
 
@@ -28,35 +35,63 @@ abstract class UnpausedService implements Service {
 /** A dgram.Socket, which Node reads from as soon as it is bound: so that comes with ready(). */
 export class UdpService extends UnpausedService {
   readonly user: dgram.Socket;
+  readonly #type: dgram.SocketType;
+  #started = false;
   #closed = false;
+  #sender: UdpSender | undefined;
 
-  constructor(socket: dgram.Socket) {
+  constructor(type: dgram.SocketType) {
     super();
-    this.user = socket;
-    socket.once('close', () => {
+    this.#type = type;
+    this.user = dgram.createSocket(type);
+    this.user.once('close', () => {
       this.#closed = true;
     });
+    this.#sendOnBehindStop();
   }
 
   async start(fd: Fd): Promise<void> {
-    const duplicate = Fd.dup(fd);
     const abandon = new AbortController();
     const listening = once(this.user, 'listening', { signal: abandon.signal });
     try {
-      // exclusive: else a cluster worker would look for the number in the primary.
-      this.user.bind({ fd: duplicate.fd, exclusive: true });
-      duplicate.detach(); // Node's own from here
+      bindDuplicate(this.user, fd);
     } catch (error) {
-      duplicate.close();
       listening.catch(() => {}); // the abort, which nobody else is told of
       abandon.abort();
       throw error;
     }
     await listening;
+    this.#started = true;
   }
 
-  stop(): void {
-    if (!this.#closed) this.user.close();
+  stop(fd: Fd): void {
+    if (this.#closed) return;
+    const { user } = this;
+    const address = this.#started ? user.address() : undefined;
+    user.close();
+    if (address === undefined) return;
+    this.#sender = new UdpSender(this.#type, fd); // behind close(), which has made room for it
+    user.address = () => address;
+    user.close = (callback) => {
+      this.release();
+      if (callback !== undefined) process.nextTick(callback);
+      return user;
+    };
+  }
+
+  release(): void {
+    this.#sender?.close();
+  }
+
+  // From the start: the program may keep the method itself.
+  #sendOnBehindStop(): void {
+    const { user } = this;
+    const { send } = user;
+    user.send = (...args: unknown[]): void => {
+      const sender = this.#sender;
+      if (sender === undefined || sender.closed) Reflect.apply(send, user, args);
+      else sender.send(args, (error) => user.emit('error', error));
+    };
   }
 }
 
@@ -83,6 +118,10 @@ export class UnixDatagramService extends UnpausedService {
   async start(): Promise<void> {}
 
   stop(): void {
+    this.user.stopReading();
+  }
+
+  release(): void {
     void this.user.close();
   }
 }
@@ -94,4 +133,6 @@ export class KeptService extends UnpausedService {
   async start(): Promise<void> {}
 
   stop(): void {}
+
+  release(): void {}
 }

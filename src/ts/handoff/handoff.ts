@@ -1,5 +1,5 @@
 // Handoff: the public face. Its listeners are in the registry, its life is its tenure.
-import dgram from 'node:dgram';
+import type dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { invalidArgType } from '../base/errors';
@@ -143,21 +143,22 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
 
   /**
    * A UDP socket: the predecessor's of that name, or a new one. It is bound, and reads, from ready() on; do not send()
-   * before. Until the takeover is final both processes read, each datagram once; then the old socket is closed.
+   * before. Until the takeover is final both processes read, each datagram once; then the old one emits 'close', and
+   * send(), address() and close() still work, for answers that are under way.
    * @throws as listen()
    */
   async bindUdp(name: string, options: UdpOptions): Promise<dgram.Socket> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     const place = udpPlace(options);
     this.#tenure.requireBoot('bindUdp()');
-    const service = () => new UdpService(dgram.createSocket(options.type ?? 'udp4'));
+    const service = () => new UdpService(options.type ?? 'udp4');
     return this.#registry.claim(name, { place, service }).user;
   }
 
   /**
    * An AF_UNIX datagram socket: the predecessor's of that name, or a new one. It reads as soon as somebody listens for
    * 'message', receives or iterates: wait for ready() with that. Until the takeover is final both processes may read,
-   * each message once; then the old socket is closed.
+   * each message once; then the old one only sends, and receive() rejects as if it was closed.
    * @throws as listen()
    */
   async bindDatagram(
@@ -244,10 +245,12 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
 
   /**
    * The end of the service, for SIGTERM: stops accepting, removes what is ours, lets the connections end within
-   * `timeouts.drain`. A successor that boots is called off. Of a superseded process it is the wait for its drain.
+   * `timeouts.drain`, and closes the datagram sockets. A successor that boots is called off. Of a superseded process it is
+   * the wait for its drain.
    */
-  close(): Promise<void> {
-    return this.#tenure.close();
+  async close(): Promise<void> {
+    await this.#tenure.close();
+    if (this.#tenure.state === 'closed') this.#registry.release();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -244,6 +244,11 @@ export class Registry {
     );
   }
 
+  /** Behind the drain of a process that goes on without the service: its datagram sockets send no more. */
+  release(): void {
+    for (const { service } of this.#listeners.values()) service.release?.();
+  }
+
   status(): ListenerStatus[] {
     return [...this.#listeners].map(([name, { fd, inherited, service }]) => {
       const address = fd.fd === -1 ? '(closed)' : addressOf(fd);

@@ -20,6 +20,8 @@ export interface Service {
   stop(fd: Fd): void;
   /** Ends what is under way. */
   drain(setLimit: SetLimit): Promise<DrainCount>;
+  /** Lets go of what outlives the drain. */
+  release?(): void;
   /** Connections that are open. */
   readonly open: number;
   /** Connections that were accepted so far. */

@@ -70,6 +70,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   readonly #stopSignal: () => void;
   readonly #endOfStream: boolean;
   #state: 'open' | 'closing' | 'closed' = 'open';
+  #readable = true;
   #delivering = false;
   /** Seqpacket before connect(): poll(2) calls it ready and recvmsg(2) has nothing but ENOTCONN. */
   #unconnected = false;
@@ -211,6 +212,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.openFd();
     const message = this.#ready.shift();
     if (message !== undefined) return message;
+    if (!this.#readable) throw closedError(this.constructor.name);
     return await new Promise((resolve, reject) => {
       const stop = onCancel(options, 'receive()', (error) => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
@@ -262,6 +264,19 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * @internal Takes nothing more from the kernel: that is another process's from here. What was received already is
+   * delivered; whoever waits for more is told that the socket is closed.
+   */
+  stopReading(): void {
+    if (this.#state !== 'open') return;
+    this.#readable = false;
+    this.#updateReading();
+    const error = closedError(this.constructor.name);
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#updateReading();
   }
 
   /** What receive() gives when nothing will come any more. Never read on a socket without an end. */
@@ -362,7 +377,9 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#deliver();
     if (this.#state !== 'open') return;
     const waits = this.#waiters.length > 0;
-    if (waits || (this.#wantsMessages && !this.#ended && !this.#unconnected)) this.#readiness.want(READABLE);
+    if (!this.#readable) this.#readiness.drop(READABLE);
+    else if (waits || (this.#wantsMessages && !this.#ended && !this.#unconnected))
+      this.#readiness.want(READABLE);
     else this.#readiness.drop(READABLE);
   }
 
