@@ -248,9 +248,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * `timeouts.drain`, and closes the datagram sockets. A successor that boots is called off. Of a superseded process it is
    * the wait for its drain.
    */
-  async close(): Promise<void> {
-    await this.#tenure.close();
-    if (this.#tenure.state === 'closed') this.#registry.release();
+  close(): Promise<void> {
+    return this.#tenure.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

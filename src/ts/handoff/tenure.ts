@@ -241,6 +241,7 @@ export class Tenure {
       this.#pidFile?.remove();
       this.#ignoreSignal();
       this.#departure.leave();
+      if (this.#state === 'closed') this.#registry.release();
     });
     return this.#closing;
   }
