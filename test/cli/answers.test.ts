@@ -5,6 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { type UnixSeqpacket, UnixSeqpacketServer } from 'fdpass';
+import { RawSocket } from 'fdpass/raw';
 import { decodeFrame, encodeFrame, type FrameType, MAX_FRAME_BYTES } from '#fdpass/handoff/frame';
 import { start } from '../helpers/child';
 import { bin } from '../helpers/cli';
@@ -42,6 +43,12 @@ test('the socket of a killed process is called a leftover', async (t) => {
   process.kill(pid, 'SIGKILL');
   await service.gone();
   await assertFails(service, service.address, 'ERR_HANDOFF_NOBODY', /; the file is a leftover$/);
+});
+
+test('what is no socket is not called a leftover', async (t) => {
+  const service = new Service(t);
+  const text = /^nobody listens on \S+: it is no socket; give the address of a service/;
+  for (const at of ['/dev/null', '/']) await assertFails(service, at, 'ERR_HANDOFF_NOBODY', text);
 });
 
 test('a socket of another type is told', async (t) => {
@@ -97,6 +104,33 @@ test('a process that does not answer is not waited for longer than --timeout say
   pretend(t, at, () => {});
   const text = /^whoever listens on \S+ has not answered within 200 ms: it is stopped, or too busy$/;
   await assertFails(service, at, 'ERR_HANDOFF_TIMEOUT', text, ['--timeout', '200']);
+});
+
+test('a queue that stays full is not waited for longer than --timeout says', async (t) => {
+  const service = new Service(t);
+  const at = path.join(service.folder, 'full');
+  const server = RawSocket.open('seqpacket').bind(at).listen(0);
+  const waiting = RawSocket.open('seqpacket').connect(at);
+  t.after(() => {
+    waiting.close();
+    server.close();
+  });
+  const begin = performance.now();
+  const text = /^whoever listens on \S+ has not accepted within 200 ms: it is stopped, or too busy$/;
+  await assertFails(service, at, 'ERR_HANDOFF_TIMEOUT', text, ['--timeout', '200']);
+  assert.ok(performance.now() - begin < 5_000, 'three commands do not take as long as one silence');
+});
+
+test('--timeout is for all attempts together where somebody hangs up, and for the question why', async (t) => {
+  const service = new Service(t);
+  const at = path.join(service.folder, 'shy');
+  let attempts = 0;
+  pretend(t, at, (socket) => {
+    attempts++;
+    if (attempts % 4 !== 0) void socket.close(); // then silence
+  });
+  const text = /^whoever listens on \S+ has not answered within 400 ms/;
+  await assertFails(service, at, 'ERR_HANDOFF_TIMEOUT', text, ['--timeout', '400']);
 });
 
 test('without --timeout silence ends after five seconds', async (t) => {

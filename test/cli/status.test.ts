@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
+import { UnixDatagram } from 'fdpass';
 import { Service } from '../helpers/service';
 
 function holdConnection(t: test.TestContext, address: string): Promise<void> {
@@ -130,11 +131,16 @@ test('status shows all that drain, with their connections and memory, until they
   assert.deepEqual(seen((await service.json('status', 'shop')).said.status), [[3, status.pid, 'serving']]);
 });
 
+/** The socket of a process that was killed. */
+async function leave(file: string): Promise<void> {
+  await new UnixDatagram().bind(file, { unlinkOnClose: false }).close();
+}
+
 test('ps lists what runs, and remarks on what does not answer', async (t) => {
   const service = new Service(t);
   const pid = await service.start();
   const left = path.join(service.folder, 'fdpass', 'left.sock');
-  writeFileSync(left, '');
+  await leave(left);
   const { code, stdout, stderr } = await service.run('ps');
   assert.equal(code, 0);
   assert.match(
@@ -150,7 +156,7 @@ test('ps --json has a status or a reason for each', async (t) => {
   const service = new Service(t);
   const pid = await service.start();
   const left = path.join(service.folder, 'fdpass', 'left.sock');
-  writeFileSync(left, '');
+  await leave(left);
   const { code, said } = await service.json('ps');
   assert.equal(code, 0);
   const [dead, alive, ...others] = said;
@@ -168,10 +174,41 @@ test('ps where nothing ever ran is no failure', async (t) => {
   assert.deepEqual((await service.json('ps')).said, []);
 });
 
-test('ps does not trust a directory that others may write to', async (t) => {
+test('ps remarks on files that are no control sockets, whatever they are', async (t) => {
+  const service = new Service(t);
+  const pid = await service.start();
+  const folder = path.join(service.folder, 'fdpass');
+  const long = path.join(folder, `${'n'.repeat(120)}.sock`);
+  writeFileSync(path.join(folder, 'plain.sock'), '');
+  mkdirSync(path.join(folder, 'folder.sock'));
+  writeFileSync(long, '');
+  const { code, said } = await service.json('ps');
+  assert.equal(code, 0);
+  const [directory, tooLong, plain, shop, ...others] = said;
+  assert.deepEqual([shop.status.pid, others], [pid, []]);
+  for (const { code: why, reason } of [directory, plain]) {
+    assert.equal(why, 'ERR_HANDOFF_NOBODY');
+    assert.match(reason, /^nobody listens on \S+: it is no socket; give /);
+  }
+  const { name, address, code: why, reason } = tooLong;
+  assert.deepEqual([name, address, why], ['n'.repeat(120), long, 'ERR_OUT_OF_RANGE']);
+  assert.match(reason, /at most 107 bytes long/);
+  const { stdout, stderr } = await service.run('ps');
+  assert.match(stdout, new RegExp(`^shop +1 +${pid} `, 'm'));
+  assert.match(stderr, /^fdpass ps: n{120}: .*at most 107 bytes long/m);
+});
+
+test('a directory that others may write to is not trusted: people and scripts are told, each command', async (t) => {
   const service = new Service(t);
   mkdirSync(path.join(service.folder, 'fdpass'), { mode: 0o755 });
-  const { code, stderr } = await service.run('ps');
-  assert.equal(code, 1);
-  assert.match(stderr, /^fdpass: .* must be a directory of uid \d+ with mode 0700/);
+  const text = /must be a directory of uid \d+ with mode 0700/;
+  for (const args of [['ps'], ['status', 'shop'], ['restart', 'shop'], ['abort', 'shop']]) {
+    const { code, said, stderr } = await service.json(...args);
+    const { reason, ...rest } = said;
+    assert.deepEqual([code, rest], [1, { outcome: 'unknown', code: 'ERR_HANDOFF_UNSAFE_DIRECTORY' }]);
+    assert.match(reason, text);
+    assert.equal(stderr, `fdpass ${args[0]}: ${reason}\n`);
+    const { stdout, ...plain } = await service.run(...args);
+    assert.deepEqual([plain.code, stdout, plain.stderr], [1, '', stderr]);
+  }
 });

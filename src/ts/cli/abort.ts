@@ -1,10 +1,11 @@
 // fdpass abort: calls off an upgrade that is under way.
 import { ask } from '../handoff/ask';
 import { type Command, EXIT } from './command';
-import { noAnswer, otherAnswer, printJson } from './failure';
+import { otherAnswer, printJson } from './failure';
 import { parseTarget, TARGET_HELP } from './target';
 
 export const abort: Command = {
+  acts: true,
   help: `Call off the upgrade of a service that is under way, or take it back while the new process is on probation.
 
   fdpass abort NAME [--json] [--timeout MS] [--address AT]
@@ -28,16 +29,12 @@ Exit code, and "outcome" of --json:
 `,
   async run(args) {
     const { name, address, json, timeoutMs } = parseTarget(args);
-    try {
-      const result = await ask({ address, command: 'abort', name, timeoutMs });
-      if (result.outcome !== 'aborted') return otherAnswer('abort', result, json);
-      const { pid, state, rolledBack } = result;
-      if (json) printJson(result);
-      else if (rolledBack) process.stdout.write(`process ${pid} had taken over: rolled back\n`);
-      else process.stdout.write(`process ${pid} was called off in state ${state}\n`);
-      return EXIT.ok;
-    } catch (error) {
-      return noAnswer('abort', error, json);
-    }
+    const result = await ask({ address, command: 'abort', name, timeoutMs });
+    if (result.outcome !== 'aborted') return otherAnswer('abort', result, json);
+    const { pid, state, rolledBack } = result;
+    if (json) printJson(result);
+    else if (rolledBack) process.stdout.write(`process ${pid} had taken over: rolled back\n`);
+    else process.stdout.write(`process ${pid} was called off in state ${state}\n`);
+    return EXIT.ok;
   },
 };

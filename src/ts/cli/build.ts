@@ -5,6 +5,7 @@ import { type Command, EXIT, UsageError } from './command';
 import { printJson } from './failure';
 
 export const build: Command = {
+  acts: true,
   help: `Compile the native part of fdpass in the installed package, and load it from then on.
 
   fdpass build [--json]

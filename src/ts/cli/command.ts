@@ -5,11 +5,13 @@ export interface Command {
   readonly help: string;
   /** The exit code for a wrong command line, where 2 means something else. */
   readonly usageExit?: number;
+  /** It does something: its exit code says what became of that, also where the result cannot be printed. */
+  readonly acts?: true;
   /**
    * Prints its result to stdout and remarks to stderr.
    * @param args those after the name
    * @returns the exit code
-   * @throws UsageError; anything else is a failure whose message is printed
+   * @throws UsageError; anything else is a failure that main.ts tells people and, with --json, scripts
    */
   run(args: readonly string[]): number | Promise<number>;
 }

@@ -25,7 +25,8 @@ In an address, '@' is the beginning of an abstract name; bytes that are no text,
 The kernel shows NUL bytes of an abstract name as '@', and paths as their owners spelt them. With --json, "kind" is
 "path" or "abstract" and "inode" is a number (0: a connection that waits to be accepted).
 
-Exit code: 0, also if there is none; 1 if /proc could not be read; 2 the command line is wrong.
+Exit code: 0, also if there is none; 1 if /proc could not be read (--json: an object { outcome: "unknown", code,
+reason }); 2 the command line is wrong.
 `,
   run(args) {
     const { text, json } = parse(args);

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, EXIT, UsageError } from './command';
+import { noAnswer } from './failure';
 
 interface Entry {
   name: string;
@@ -63,6 +64,12 @@ Exit code: 0 done; 1 failed, stderr says why; 2 the command line is wrong. Of re
 `;
 }
 
+/** The command that was begun acts: what it has done stays done if that cannot be printed. */
+let acting = false;
+
+/** Why stdout was not written. */
+let unprinted: NodeJS.ErrnoException | undefined;
+
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   switch (name) {
@@ -79,13 +86,21 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const entry = COMMANDS.find((one) => one.name === name);
   if (entry === undefined) return wrong(unknown(name), 'fdpass');
-  const command = await entry.load();
-  if (asksForHelp(rest)) {
+  try {
+    return await run(name, await entry.load(), rest);
+  } catch (error) {
+    return noAnswer(name, error, has(rest, '--json'));
+  }
+}
+
+async function run(name: string, command: Command, args: readonly string[]): Promise<number> {
+  if (has(args, '--help', '-h')) {
     process.stdout.write(command.help);
     return EXIT.ok;
   }
+  acting = command.acts ?? false;
   try {
-    return await command.run(rest);
+    return await command.run(args);
   } catch (error) {
     if (error instanceof UsageError) return wrong(error.message, `fdpass ${name}`, command.usageExit);
     throw error;
@@ -93,10 +108,10 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Not behind '--': from there the words are somebody else's. */
-function asksForHelp(args: readonly string[]): boolean {
+function has(args: readonly string[], ...options: string[]): boolean {
   const end = args.indexOf('--');
   const ours = end === -1 ? args : args.slice(0, end);
-  return ours.includes('--help') || ours.includes('-h');
+  return ours.some((one) => options.includes(one));
 }
 
 function unknown(name: string): string {
@@ -114,9 +129,19 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-// `fdpass ls | head -1`: a reader that has seen enough is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  unprinted ??= error; // those after the first are its consequences
+});
+
+// Progress and remarks that nobody can read are dropped: stdout and the exit code say what counts.
+process.stderr.on('error', () => {});
+
+// All is written by now, or has failed.
+process.once('beforeExit', (code) => {
+  // `fdpass ls | head -1`: a reader that has seen enough is no failure.
+  if (unprinted === undefined || unprinted.code === 'EPIPE') return;
+  process.stderr.write(`fdpass: the result could not be printed: ${unprinted.message}\n`);
+  if (code === EXIT.ok && !acting) process.exitCode = EXIT.failed;
 });
 
 // The code is set and the process ends by itself: exit() would cut off what a pipe has not taken yet.

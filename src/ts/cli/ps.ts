@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { hasCode } from '../base/errors';
-import { UnixAddress } from '../fd/address';
+import { printable, UnixAddress } from '../fd/address';
 import { ask } from '../handoff/ask';
 import type { ServiceStatus } from '../handoff/command';
 import { requirePrivateDirectory, runtimeDirectory } from '../handoff/control-address';
@@ -34,10 +34,11 @@ export const ps: Command = {
 The directory is $XDG_RUNTIME_DIR/fdpass, else /run/fdpass for root, else fdpass-UID in the temp directory. Services that
 gave createHandoff() an address of their own are not found; ask them with 'fdpass status --address AT'.
 
-A socket where nobody answers has a remark on stderr. A leftover of a killed process (ERR_HANDOFF_NOBODY) does no harm:
-the next start replaces it.
+A socket where nobody answers has a remark on stderr. A leftover of a killed process does no harm: the next
+start replaces it.
 
-Exit code: 0, also if there is none; 1 if the directory cannot be read or trusted; 2 the command line is wrong.
+Exit code: 0, also if there is none; 1 if the directory cannot be read or trusted (--json: an object
+{ outcome: "unknown", code, reason }); 2 the command line is wrong.
 `,
   async run(args) {
     const json = parse(args);
@@ -56,7 +57,8 @@ function parse(args: readonly string[]): boolean {
   }
 }
 
-function controlSockets(): UnixAddress[] {
+/** Files that are named as control sockets are. */
+function controlSockets(): string[] {
   const directory = runtimeDirectory();
   let files: string[];
   try {
@@ -67,14 +69,14 @@ function controlSockets(): UnixAddress[] {
   }
   requirePrivateDirectory(directory);
   const names = files.filter((file) => file.endsWith(SUFFIX)).sort();
-  return names.map((file) => UnixAddress.path(path.join(directory, file)));
+  return names.map((name) => path.join(directory, name));
 }
 
-async function lookAt(at: UnixAddress): Promise<Found> {
-  const address = at.toString();
+async function lookAt(file: string): Promise<Found> {
+  const address = printable(Buffer.from(file));
   const name = path.basename(address, SUFFIX);
   try {
-    const result = await ask({ address: at, command: 'status' });
+    const result = await ask({ address: UnixAddress.path(file), command: 'status' });
     if (result.outcome === 'status') return { name, address, status: result.status };
     const reason = 'reason' in result ? result.reason : `it answers with '${result.outcome}'`;
     return { name, address, code: 'ERR_HANDOFF_REFUSED', reason };

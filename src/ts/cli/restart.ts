@@ -4,7 +4,7 @@ import type { Failure, Result } from '../handoff/command';
 import type { Busy } from '../handoff/payloads';
 import type { Receipt } from '../handoff/receipt';
 import type { Command } from './command';
-import { noAnswer, otherAnswer, printJson } from './failure';
+import { otherAnswer, printJson } from './failure';
 import { ProgressLine } from './progress';
 import { parseTarget, TARGET_HELP, type Target } from './target';
 import { formatBytes, formatMs } from './units';
@@ -14,6 +14,7 @@ const USAGE = 64;
 const RESTART_EXIT = { committed: 0, failed: 1, rolledback: 2, busy: 3 } as const;
 
 export const restart: Command = {
+  acts: true,
   usageExit: USAGE,
   help: `Replace a service by a new process of the same program, without losing a request.
 
@@ -41,19 +42,19 @@ Exit code, and "outcome" of --json:
 `,
   async run(args) {
     const target = parseTarget(args);
-    const line = new ProgressLine(process.stderr);
-    try {
-      const { name, address, timeoutMs } = target;
-      const onProgress = (progress: Busy): void => line.show(progress);
-      const result = await ask({ address, command: 'restart', name, timeoutMs, onProgress });
-      line.end();
-      return report(result, target);
-    } catch (error) {
-      line.end();
-      return noAnswer('restart', error, target.json);
-    }
+    return report(await watch(target), target);
   },
 };
+
+async function watch({ name, address, timeoutMs }: Target): Promise<Result> {
+  const line = new ProgressLine(process.stderr);
+  const onProgress = (progress: Busy): void => line.show(progress);
+  try {
+    return await ask({ address, command: 'restart', name, timeoutMs, onProgress });
+  } finally {
+    line.end();
+  }
+}
 
 function report(result: Result, { json }: Target): number {
   switch (result.outcome) {

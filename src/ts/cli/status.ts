@@ -2,7 +2,7 @@
 import { ask } from '../handoff/ask';
 import type { ServiceStatus } from '../handoff/command';
 import { type Command, EXIT } from './command';
-import { noAnswer, otherAnswer, printJson } from './failure';
+import { otherAnswer, printJson } from './failure';
 import { formatTable } from './table';
 import { parseTarget, TARGET_HELP } from './target';
 import { formatBytes, formatMs } from './units';
@@ -31,15 +31,11 @@ Exit code: 0; 1 nobody answers, stderr says why and what to do ("outcome" is the
 `,
   async run(args) {
     const { name, address, json, timeoutMs } = parseTarget(args);
-    try {
-      const result = await ask({ address, command: 'status', name, timeoutMs });
-      if (result.outcome !== 'status') return otherAnswer('status', result, json);
-      if (json) printJson(result);
-      else process.stdout.write(statusText(result.status));
-      return EXIT.ok;
-    } catch (error) {
-      return noAnswer('status', error, json);
-    }
+    const result = await ask({ address, command: 'status', name, timeoutMs });
+    if (result.outcome !== 'status') return otherAnswer('status', result, json);
+    if (json) printJson(result);
+    else process.stdout.write(statusText(result.status));
+    return EXIT.ok;
   },
 };
 

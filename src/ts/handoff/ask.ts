@@ -1,7 +1,8 @@
 // ask(): gives one command to the process that serves, and waits for the result.
 import { randomBytes } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { FdpassError, hasCode } from '../base/errors';
-import type { UnixAddress } from '../fd/address';
+import { pathOf, type UnixAddress } from '../fd/address';
 import { UnixSeqpacket } from '../sockets/seqpacket';
 import { ControlChannel } from './channel';
 import { type CommandName, type Result, readListeners, readProgress, readResult } from './command';
@@ -35,24 +36,25 @@ const ATTEMPTS = 3;
  */
 export async function ask(options: AskOptions): Promise<Result> {
   const { command, name } = options;
+  const end = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
   const request = { command, ...(name === undefined ? {} : { name }) };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const result = await new Conversation(options).hold('COMMAND', request);
+    const result = await new Conversation(options, end).hold('COMMAND', request);
     if (result !== 'hung up') return result;
     await pauseBeforeRetry();
   }
-  throw await whyItHangsUp(options);
+  throw await whyItHangsUp(options, end);
 }
 
 /**
  * A process that knows no COMMAND takes it for nonsense and hangs up without a word. It answers a successor, though,
  * and says which versions it speaks to one that speaks none of them; that does not disturb it.
  */
-async function whyItHangsUp({ address }: AskOptions): Promise<Error> {
-  const cause = await new Conversation({ address, command: 'status' })
+async function whyItHangsUp({ address, timeoutMs }: AskOptions, end: number): Promise<Error> {
+  const cause = await new Conversation({ address, command: 'status', timeoutMs }, end)
     .hold('HELLO', { versions: [0, 0], uptimeMs: 0 })
     .catch((error: unknown) => error);
-  if (hasCode(cause, 'ERR_HANDOFF_VERSION')) return cause as Error;
+  if (hasCode(cause, 'ERR_HANDOFF_VERSION', 'ERR_HANDOFF_TIMEOUT')) return cause as Error;
   const text = `whoever listens on ${address} hangs up on us: it is no fdpass service, or does not stay`;
   return new FdpassError('ERR_HANDOFF_PROTOCOL', text, { cause });
 }
@@ -60,19 +62,22 @@ async function whyItHangsUp({ address }: AskOptions): Promise<Error> {
 /** One connection: one word from us, and what is answered. */
 class Conversation {
   readonly #options: AskOptions;
+  /** When `timeoutMs` is over, by performance.now(). */
+  readonly #end: number;
   readonly #listeners: ListenerStatus[] = [];
   #heard = false;
   #silence: NodeJS.Timeout | undefined;
   #resolve: (result: Result | 'hung up') => void = () => {};
   #reject: (error: Error) => void = () => {};
 
-  constructor(options: AskOptions) {
+  constructor(options: AskOptions, end: number) {
     this.#options = options;
+    this.#end = end;
   }
 
   async hold(type: 'COMMAND' | 'HELLO', payload: Record<string, unknown>): Promise<Result | 'hung up'> {
     const { address, timeoutMs } = this.#options;
-    const socket = await connect(address);
+    const socket = await connect(this.#options, this.#end);
     const answer = new Promise<Result | 'hung up'>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -82,7 +87,10 @@ class Conversation {
       onGarbage: (reason) => this.#reject(nonsense(address, reason)),
       onEnd: () => this.#onEnd(),
     });
-    const limit = timeoutMs === undefined ? undefined : setTimeout(() => this.#tooLate(timeoutMs), timeoutMs);
+    const limit =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => this.#tooLate(timeoutMs), this.#end - performance.now());
     this.#listen();
     channel.send(type, payload);
     try {
@@ -152,8 +160,8 @@ class Conversation {
   }
 }
 
-async function connect(address: UnixAddress): Promise<UnixSeqpacket> {
-  const deadline = performance.now() + SILENCE_MS;
+async function connect({ address, timeoutMs }: AskOptions, end: number): Promise<UnixSeqpacket> {
+  const silence = performance.now() + SILENCE_MS;
   for (;;) {
     const socket = new UnixSeqpacket(CONTROL_OPTIONS);
     try {
@@ -163,8 +171,9 @@ async function connect(address: UnixAddress): Promise<UnixSeqpacket> {
     } catch (error) {
       void socket.close();
       if (!hasCode(error, 'EAGAIN')) throw explained(error as Error, address);
-      if (performance.now() > deadline) {
-        const text = `whoever listens on ${address} has not accepted within ${SILENCE_MS} ms: it is stopped, or too busy`;
+      if (performance.now() > Math.min(silence, end)) {
+        const ms = end < silence ? timeoutMs : SILENCE_MS;
+        const text = `whoever listens on ${address} has not accepted within ${ms} ms: it is stopped, or too busy`;
         throw new FdpassError('ERR_HANDOFF_TIMEOUT', text, { cause: error });
       }
     }
@@ -185,13 +194,22 @@ function requireOurs(socket: UnixSeqpacket, address: UnixAddress): void {
 
 function explained(cause: Error, address: UnixAddress): Error {
   if (hasCode(cause, 'ENOENT', 'ECONNREFUSED')) {
-    const left = hasCode(cause, 'ECONNREFUSED') && address.kind === 'path' ? '; the file is a leftover' : '';
-    return new FdpassError('ERR_HANDOFF_NOBODY', `nobody listens on ${address}${left}`, { cause });
+    const text = `nobody listens on ${address}${whatIsLeft(address)}`;
+    return new FdpassError('ERR_HANDOFF_NOBODY', text, { cause });
   }
   if (hasCode(cause, 'EACCES'))
     cause.message += `: uid ${process.geteuid?.()} may not connect; run the command as the user of the service`;
   if (hasCode(cause, 'EPROTOTYPE')) cause.message += ': that is a socket of another type, no fdpass service';
   return cause;
+}
+
+/** connect(2) refuses a file that is no socket as it does a socket without an owner. */
+function whatIsLeft(address: UnixAddress): string {
+  if (address.kind !== 'path') return '';
+  const status = lstatSync(pathOf(address), { throwIfNoEntry: false });
+  if (status === undefined) return '';
+  if (status.isSocket()) return '; the file is a leftover';
+  return ': it is no socket; give the address of a service, or move the file away if one is to start there';
 }
 
 function refusal(address: UnixAddress, payload: Record<string, unknown>): FdpassError {
