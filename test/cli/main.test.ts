@@ -14,9 +14,9 @@ test('--help and -h print the commands to stdout', async (t) => {
   }
 });
 
-test('without a command the help goes to stderr, with exit code 2', async (t) => {
+test('without a command the help goes to stderr, with exit code 64', async (t) => {
   const { code, stdout, stderr } = await runCli(t);
-  assert.deepEqual([code, stdout], [2, '']);
+  assert.deepEqual([code, stdout], [64, '']);
   assert.match(stderr, /Commands:/);
 });
 
@@ -25,7 +25,7 @@ test('--version prints the version of the package', async (t) => {
   assert.deepEqual([code, stdout, stderr], [0, `${version}\n`, '']);
 });
 
-test('a command or an option that is none is exit code 2, with the way on', async (t) => {
+test('a command or an option that is none is exit code 64, with the way on', async (t) => {
   for (const [args, text] of [
     [['lss'], /^fdpass: there is no command 'lss'; the commands are: .*, ls, build\nTry: fdpass --help\n$/],
     [
@@ -37,7 +37,7 @@ test('a command or an option that is none is exit code 2, with the way on', asyn
     [['ls', '--', '--help', 'b'], /^fdpass ls: one TEXT/],
   ] as const) {
     const { code, stdout, stderr } = await runCli(t, ...args);
-    assert.deepEqual([code, stdout], [2, '']);
+    assert.deepEqual([code, stdout], [64, '']);
     assert.match(stderr, text);
   }
 });

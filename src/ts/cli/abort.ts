@@ -25,7 +25,7 @@ Exit code, and "outcome" of --json:
   1   nothing   no upgrade is under way, or it is too late; { reason }
   1   failed    it could not be taken back; { code, reason }
   1   refused, unknown   as of fdpass restart
-  2             the command line is wrong
+  64            the command line is wrong
 `,
   async run(args) {
     const { name, address, json, timeoutMs } = parseTarget(args);

@@ -21,7 +21,7 @@ folder of the package; running processes keep what they have loaded.
 Exit code, and "outcome" of --json:
   0   built    { file }
   1   failed   { code, reason }; the output of the compiler is on stderr
-  2            the command line is wrong
+  64           the command line is wrong
 `,
   async run(args) {
     const json = parse(args);

@@ -3,8 +3,6 @@
 export interface Command {
   /** What `fdpass NAME --help` prints; ends with a newline. */
   readonly help: string;
-  /** The exit code for a wrong command line, where 2 means something else. */
-  readonly usageExit?: number;
   /** It does something: its exit code says what became of that, also where the result cannot be printed. */
   readonly acts?: true;
   /**
@@ -16,7 +14,8 @@ export interface Command {
   run(args: readonly string[]): number | Promise<number>;
 }
 
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+/** 64 is EX_USAGE of sysexits.h: a misspelt command must not look like what 2 is for `restart`. */
+export const EXIT = { ok: 0, failed: 1, usage: 64 } as const;
 
-/** The command line is wrong: exit code 2 or `usageExit`, and the message says what would be right. */
+/** The command line is wrong: exit code EXIT.usage, and the message says what would be right. */
 export class UsageError extends Error {}

@@ -26,7 +26,7 @@ The kernel shows NUL bytes of an abstract name as '@', and paths as their owners
 "path" or "abstract" and "inode" is a number (0: a connection that waits to be accepted).
 
 Exit code: 0, also if there is none; 1 if /proc could not be read (--json: an object { outcome: "unknown", code,
-reason }); 2 the command line is wrong.
+reason }); 64 the command line is wrong.
 `,
   run(args) {
     const { text, json } = parse(args);

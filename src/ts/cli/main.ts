@@ -60,7 +60,7 @@ ${lines.join('\n')}
   fdpass COMMAND --help   what a command does and takes
   fdpass --version
 
-Exit code: 0 done; 1 failed, stderr says why; 2 the command line is wrong. Of restart: see there.
+Exit code: 0 done; 1 failed, stderr says why; 64 the command line is wrong. Of restart: see there.
 `;
 }
 
@@ -102,7 +102,7 @@ async function run(name: string, command: Command, args: readonly string[]): Pro
   try {
     return await command.run(args);
   } catch (error) {
-    if (error instanceof UsageError) return wrong(error.message, `fdpass ${name}`, command.usageExit);
+    if (error instanceof UsageError) return wrong(error.message, `fdpass ${name}`);
     throw error;
   }
 }
@@ -119,9 +119,9 @@ function unknown(name: string): string {
   return `there is no ${kind} '${name}'; the commands are: ${COMMANDS.map((one) => one.name).join(', ')}`;
 }
 
-function wrong(message: string, who: string, code: number = EXIT.usage): number {
+function wrong(message: string, who: string): number {
   process.stderr.write(`${who}: ${message}\nTry: ${who} --help\n`);
-  return code;
+  return EXIT.usage;
 }
 
 function version(): string {

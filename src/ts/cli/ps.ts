@@ -38,7 +38,7 @@ A socket where nobody answers has a remark on stderr. A leftover of a killed pro
 start replaces it.
 
 Exit code: 0, also if there is none; 1 if the directory cannot be read or trusted (--json: an object
-{ outcome: "unknown", code, reason }); 2 the command line is wrong.
+{ outcome: "unknown", code, reason }); 64 the command line is wrong.
 `,
   async run(args) {
     const json = parse(args);

@@ -9,13 +9,10 @@ import { ProgressLine } from './progress';
 import { parseTarget, TARGET_HELP, type Target } from './target';
 import { formatBytes, formatMs } from './units';
 
-/** 2 is "rolled back" here; sysexits.h has this for a wrong command line. */
-const USAGE = 64;
 const RESTART_EXIT = { committed: 0, failed: 1, rolledback: 2, busy: 3 } as const;
 
 export const restart: Command = {
   acts: true,
-  usageExit: USAGE,
   help: `Replace a service by a new process of the same program, without losing a request.
 
   fdpass restart NAME [--json] [--timeout MS] [--address AT]
@@ -56,7 +53,7 @@ async function watch({ name, address, timeoutMs }: Target): Promise<Result> {
   }
 }
 
-function report(result: Result, { json }: Target): number {
+function report(result: Result, { name, json }: Target): number {
   switch (result.outcome) {
     case 'committed':
       if (json) printJson(result);
@@ -69,7 +66,7 @@ function report(result: Result, { json }: Target): number {
       return RESTART_EXIT[result.outcome];
     case 'busy':
       if (json) printJson(result);
-      process.stderr.write(busyText(result));
+      process.stderr.write(busyText(result, name));
       return RESTART_EXIT.busy;
     default:
       return otherAnswer('restart', result, json);
@@ -93,15 +90,16 @@ function named(what: string, names: readonly string[]): string {
 }
 
 function failureText({ outcome, code, reason, stderr }: Failure): string {
-  const who = outcome === 'failed' ? 'the old process serves on' : 'the old process serves again';
+  const serves = outcome === 'failed' ? 'the old process serves on' : 'the old process serves again';
+  const who = code === 'ERR_FDPASS_CLOSED' ? 'the service has been stopped' : serves;
   const tail = stderr.trim() === '' ? '' : `--- the end of its stderr ---\n${stderr.trimEnd()}\n`;
   return `fdpass restart: ${reason} (${code}); ${who}\n${tail}`;
 }
 
-function busyText({ pid, state, ageMs }: Busy): string {
+function busyText({ pid, state, ageMs }: Busy, name = 'NAME'): string {
   const age = `for ${formatMs(ageMs)}`;
   if (state === 'booting') return `fdpass restart: process ${pid} is not ready itself, ${age}; try again\n`;
   if (state === 'probation')
-    return `fdpass restart: process ${pid} has taken over and is on probation, ${age}; try again, or: fdpass abort\n`;
+    return `fdpass restart: process ${pid} has taken over and is on probation, ${age}; try again, or: fdpass abort ${name}\n`;
   return `fdpass restart: another upgrade is in progress: process ${pid}, state ${state}, ${age}\n`;
 }

@@ -15,7 +15,8 @@ export const status: Command = {
 ${TARGET_HELP}
   --json         for scripts: { outcome: "status", status: { name, pid, generation, state, ageMs, rssBytes, connections,
                  listeners: [{ name, address, inherited, connections }],
-                 generations: [{ generation, pid, state, ageMs?, connections?, rssBytes? }] } }
+                 generations: [{ generation, pid, state, ageMs?, connections?, rssBytes? }],
+                 lastFailure?: { code, reason, agoMs } } }
   --timeout MS   stop waiting after so many milliseconds
   --help         this text
 
@@ -25,9 +26,10 @@ States: "starting"; "probation" (serves, its predecessor stands by); "serving"; 
 probation); "draining" (superseded, its connections end); and while an upgrade is under way, how far the new process is.
 During a probation both processes answer, now this one and now that. "generations" has all processes that live, the newest
 first. What the one that answers has from the others is a second old at most; what is missing they have not said yet.
+"lastFailure" is of an upgrade that the process has seen fail.
 
 Exit code: 0; 1 nobody answers, stderr says why and what to do ("outcome" is then "refused" or "unknown");
-2 the command line is wrong.
+64 the command line is wrong.
 `,
   async run(args) {
     const { name, address, json, timeoutMs } = parseTarget(args);
@@ -48,7 +50,14 @@ function statusText(service: ServiceStatus): string {
     String(connections),
   ]);
   const table = formatTable(['LISTENER', 'ADDRESS', 'FROM', 'CONNECTIONS'], rows);
-  return `${service.name}\n\n${processTable(service)}\n${listeners.length > 0 ? table : 'no listeners\n'}`;
+  const parts = [service.name, '', processTable(service), listeners.length > 0 ? table : 'no listeners\n'];
+  return parts.join('\n') + failureText(service.lastFailure);
+}
+
+function failureText(failure: ServiceStatus['lastFailure']): string {
+  if (failure === undefined) return '';
+  const { code, reason, agoMs } = failure;
+  return `\nAn upgrade failed ${formatMs(agoMs)} ago: ${reason} (${code})\n`;
 }
 
 /** The newest first. */
