@@ -100,9 +100,11 @@ export async function runUpgrade(options: UpgradeOptions, context: UpgradeContex
   const { seam } = context;
   validateUpgradeOptions(options);
   const txn = newTxn();
+  const own = seam.ownCommand();
   const child = start(seam, {
-    command: options.command ?? seam.command,
-    args: options.args ?? seam.args,
+    command: options.command ?? own.command,
+    args: options.args ?? own.args,
+    cwd: own.cwd,
     env: { ...seam.env, ...options.env, [TXN_VARIABLE]: txn, [SERVICE_VARIABLE]: context.service },
   });
   const callOff = context.reserve(txn, child.pid ?? 0);
