@@ -65,6 +65,11 @@ export function invalidArgType(name: string, expected: string, actual: unknown):
   });
 }
 
+/** @param message says which argument, and what to give */
+export function invalidArgValue(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
 export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
   return Object.assign(new RangeError(`${name} must be ${expected}; it is ${inspect(actual)}`), {
     code: 'ERR_OUT_OF_RANGE',

@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { FdpassError, hasCode, outOfRange } from '../base/errors';
+import { FdpassError, hasCode, outOfRange, type SystemError } from '../base/errors';
 import { type AddressLike, UnixAddress } from '../fd/address';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -37,17 +37,31 @@ export function existingControlAddress(name: string): UnixAddress {
 /** Where the control sockets of this user are, without an address of their own. */
 export function runtimeDirectory(): string {
   const uid = (process.geteuid as () => number)();
-  const runtime = process.env['XDG_RUNTIME_DIR'];
-  if (runtime !== undefined && path.isAbsolute(runtime)) return path.join(runtime, 'fdpass');
+  const runtime = sessionDirectory();
+  if (runtime !== undefined) return path.join(runtime, 'fdpass');
   return uid === 0 ? '/run/fdpass' : path.join(tmpdir(), `fdpass-${uid}`);
+}
+
+/** A relative one is to be ignored. XDG Base Directory Specification */
+function sessionDirectory(): string | undefined {
+  const folder = process.env['XDG_RUNTIME_DIR'];
+  return folder !== undefined && path.isAbsolute(folder) ? folder : undefined;
 }
 
 function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
+    if (hasCode(error, 'EEXIST')) return;
+    const session = sessionDirectory();
+    if (hasCode(error, 'ENOENT') && session !== undefined) explainMissing(error as SystemError, session);
+    throw error;
   }
+}
+
+// The variable outlives its folder: after su and sudo, when the user has logged out, in a container without a session.
+function explainMissing(error: SystemError, session: string): void {
+  error.message += `: XDG_RUNTIME_DIR names ${session}, a folder that does not exist; make it, unset the variable, or give options.address`;
 }
 
 /** @throws ERR_HANDOFF_UNSAFE_DIRECTORY */

@@ -1,12 +1,14 @@
 // Where a datagram socket is to be bound: UDP, and AF_UNIX.
 import { isIP, isIPv6 } from 'node:net';
 import { invalidArgType, withAddress } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_DGRAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { type BindOptions, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
+import type { SocketOptions } from '../sockets/message';
 import type { Place } from './endpoint';
 
 /** Those of dgram.createSocket() and bind(). */
@@ -22,8 +24,16 @@ export interface UdpOptions {
   ipv6Only?: boolean;
 }
 
+const UDP_OPTIONS: KnownNames<UdpOptions> = {
+  type: true,
+  port: true,
+  address: true,
+  reusePort: true,
+  ipv6Only: true,
+};
+
 export function udpPlace(options: UdpOptions): Place {
-  validateObject('options', options);
+  validateOptions('options', options, UDP_OPTIONS);
   const { type = 'udp4', reusePort = false, ipv6Only = false } = options;
   if (type !== 'udp4' && type !== 'udp6') throw invalidArgType('options.type', "'udp4' or 'udp6'", type);
   const port = validateInteger('options.port', options.port, 0, 65_535);
@@ -47,16 +57,31 @@ export function udpPlace(options: UdpOptions): Place {
   };
 }
 
+/** The socket's own, and the permissions of its file. */
+export type DatagramOptions = SocketOptions & Pick<BindOptions, 'mode'>;
+
+const DATAGRAM_OPTIONS: KnownNames<DatagramOptions> = {
+  mode: true,
+  maxFds: true,
+  maxBytes: true,
+  credentials: true,
+  pidFd: true,
+  highWaterMark: true,
+  signal: true,
+};
+
 /** A leftover file of a dead process is replaced. */
-export function datagramPlace(address: UnixAddress, { mode }: Pick<BindOptions, 'mode'>): Place {
+export function datagramPlace(address: UnixAddress, options: DatagramOptions): Place {
+  validateOptions('options', options, DATAGRAM_OPTIONS);
+  const { mode } = options;
   return {
     matches: ({ type, local }: FdInfo) =>
       type === 'dgram' && local instanceof UnixAddress && local.equals(address),
     bind() {
       const fd = Fd.own(binding.openSocket(SOCK_DGRAM));
       try {
-        const options = { replaceStale: true, ...(mode === undefined ? {} : { mode }) };
-        return { fd, name: bindUnix({ fd: fd.fd, type: SOCK_DGRAM }, address, options) };
+        const how = { replaceStale: true, ...(mode === undefined ? {} : { mode }) };
+        return { fd, name: bindUnix({ fd: fd.fd, type: SOCK_DGRAM }, address, how) };
       } catch (error) {
         fd.close();
         throw error;

@@ -1,16 +1,17 @@
 // Where a stream listener is to listen: read from listen() options, compared with what was inherited, bound.
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
-import { hasCode, invalidArgType, withAddress } from '../base/errors';
+import { hasCode, invalidArgType, invalidArgValue, withAddress } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
-import { validateInteger, validateObject } from '../base/validate';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 
-/** Those of net.Server.listen(), without descriptors and handles. */
+/** Those of net.Server.listen() that say where and how, and `drain`. Any other name is refused. */
 export interface ListenerOptions {
   /** TCP. 0: one that the kernel picks; a successor takes whatever was picked. */
   port?: number;
@@ -32,6 +33,17 @@ export interface ListenerOptions {
    */
   drain?: (socket: net.Socket) => void;
 }
+
+const OPTIONS: KnownNames<ListenerOptions> = {
+  port: true,
+  host: true,
+  path: true,
+  mode: true,
+  backlog: true,
+  ipv6Only: true,
+  reusePort: true,
+  drain: true,
+};
 
 type Endpoint =
   | { kind: 'unix'; address: UnixAddress; mode: number | undefined; backlog: number }
@@ -62,10 +74,8 @@ export interface Place {
 
 /** Looks a host name up. */
 export async function streamPlace(options: ListenerOptions): Promise<Place & { backlog: number }> {
+  validateListenerOptions(options);
   const endpoint = await readEndpoint(options);
-  const { drain } = options;
-  if (drain !== undefined && typeof drain !== 'function')
-    throw invalidArgType('options.drain', 'a function', drain);
   return {
     backlog: endpoint.backlog,
     matches: (inherited) => matches(endpoint, inherited),
@@ -73,13 +83,25 @@ export async function streamPlace(options: ListenerOptions): Promise<Place & { b
   };
 }
 
+/** The names, and what has to be there: the rest is for whoever binds. @throws TypeError */
+export function validateListenerOptions(options: ListenerOptions): void {
+  validateOptions('options', options, OPTIONS);
+  const { path, port, drain } = options;
+  if (path === undefined && port === undefined)
+    throw invalidArgType('options', 'an object with a port or a path', options);
+  if (path !== undefined && port !== undefined)
+    throw invalidArgValue(
+      'options has a port and a path; a listener has one: call listen() twice, with a server for each',
+    );
+  if (drain !== undefined && typeof drain !== 'function')
+    throw invalidArgType('options.drain', 'a function', drain);
+}
+
 async function readEndpoint(options: ListenerOptions): Promise<Endpoint> {
-  validateObject('options', options);
   const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
   if (options.path !== undefined) {
     return { kind: 'unix', address: UnixAddress.from(options.path), mode: options.mode, backlog };
   }
-  if (options.port === undefined) throw invalidArgType('options', 'an object with a port or a path', options);
   const port = validateInteger('options.port', options.port, 0, 65_535);
   const { host } = options;
   const numeric = host === undefined || net.isIP(host) !== 0 ? host : (await lookup(host)).address;

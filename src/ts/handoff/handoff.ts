@@ -3,16 +3,14 @@ import type dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { invalidArgType } from '../base/errors';
-import { validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { validateInteger, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
-import type { BindOptions } from '../names/bind-path';
 import { isSupported } from '../native/binding';
 import type { UnixDatagram } from '../sockets/datagram';
-import type { SocketOptions } from '../sockets/message';
 import type { HandoffState } from './account';
-import { datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
+import { type DatagramOptions, datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
 import { type ListenerOptions, streamPlace } from './endpoint';
 import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
@@ -164,10 +162,9 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   async bindDatagram(
     name: string,
     address: AddressLike,
-    options: SocketOptions & Pick<BindOptions, 'mode'> = {},
+    options: DatagramOptions = {},
   ): Promise<UnixDatagram> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-    validateObject('options', options);
     const place = datagramPlace(UnixAddress.from(address), options);
     this.#tenure.requireBoot('bindDatagram()');
     const service = (fd: Fd) => UnixDatagramService.adopt(fd, options);

@@ -1,8 +1,9 @@
 // HandoffOptions: what createHandoff() is given, checked once.
 import { constants } from 'node:os';
 import path from 'node:path';
-import { invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
+import { invalidArgType, invalidArgValue } from '../base/errors';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 import type { AddressLike, UnixAddress } from '../fd/address';
 import { controlAddress, validateHandoffName } from './control-address';
 import type { Probation } from './payloads';
@@ -24,7 +25,8 @@ export interface HandoffOptions {
   state?: StateOptions;
   /**
    * Calls upgrade() on this signal, from createHandoff() to the end of close(). If it fails, or cannot begin, that is a
-   * process warning, and this process serves on. In the main thread only: Node gives workers no signals.
+   * process warning, and this process serves on. In the main thread only: Node gives workers no signals. SIGTERM and
+   * SIGINT are refused: they are the end of a service.
    */
   restartOn?: NodeJS.Signals;
   /**
@@ -58,9 +60,20 @@ export function readOptions(options: HandoffOptions): HandoffSettings {
   return { ...settings, address: controlAddress(settings.name, options.address) };
 }
 
+const OPTIONS: KnownNames<HandoffOptions> = {
+  name: true,
+  address: true,
+  allow: true,
+  timeouts: true,
+  probation: true,
+  state: true,
+  restartOn: true,
+  pidFile: true,
+};
+
 /** Nobody is met at the address. @throws TypeError, RangeError */
 export function readPlainOptions(options: HandoffOptions): PlainSettings {
-  validateObject('options', options);
+  validateOptions('options', options, OPTIONS);
   const { allow = [] } = options;
   if (!Array.isArray(allow)) throw invalidArgType('options.allow', 'an array of user ids', allow);
   for (const uid of allow) validateInteger('options.allow[]', uid, 0, 2 ** 32 - 2);
@@ -76,8 +89,16 @@ export function readPlainOptions(options: HandoffOptions): PlainSettings {
   };
 }
 
+/** What terminals, supervisors and containers end a service with. */
+const ENDINGS: readonly unknown[] = ['SIGTERM', 'SIGINT'];
+
 function validateSignalName(signal: unknown): NodeJS.Signals | undefined {
   if (signal === undefined) return undefined;
+  if (ENDINGS.includes(signal))
+    throw invalidArgValue(
+      `options.restartOn must not be ${signal}, which ends a service: nobody could end this one with it any more. Call ` +
+        "close() on it, and restart on another, such as 'SIGHUP'",
+    );
   // Windows knows few of them, and the program was not written for it.
   const known =
     typeof signal === 'string' && (Object.hasOwn(constants.signals, signal) || process.platform === 'win32');

@@ -2,11 +2,10 @@
 import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import { hasCode, invalidArgType } from '../base/errors';
-import { validateObject } from '../base/validate';
+import { hasCode } from '../base/errors';
 import { isSupported, unsupportedPlatform } from '../native/binding';
 import { Connections, type DrainCount } from './connections';
-import type { ListenerOptions } from './endpoint';
+import { type ListenerOptions, validateListenerOptions } from './endpoint';
 import type { SetLimit } from './service';
 
 export class PlainListener {
@@ -63,12 +62,8 @@ type ReadOptions = Omit<ListenerOptions, 'path'> & { path: string | undefined };
 
 /** What Node does not check, or would take for something else. */
 function readOptions(options: ListenerOptions): ReadOptions {
-  validateObject('options', options);
-  const { path, port, drain } = options;
-  if (path === undefined && port === undefined)
-    throw invalidArgType('options', 'an object with a port or a path', options);
-  if (drain !== undefined && typeof drain !== 'function')
-    throw invalidArgType('options.drain', 'a function', drain);
+  validateListenerOptions(options);
+  const { path } = options;
   const text = path === undefined ? undefined : String(path);
   if (!isSupported && text !== undefined && /^[@\0]/.test(text))
     throw unsupportedPlatform(`the abstract address ${JSON.stringify(text)}`);

@@ -1,7 +1,8 @@
 // ProbationOptions: how a process proves itself after it has taken over.
 import { invalidArgType } from '../base/errors';
 import { MAX_TIMEOUT_MS } from '../base/limits';
-import { validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger, validateTimeout } from '../base/validate';
 import type { Probation } from './payloads';
 
 export interface ProbationOptions {
@@ -19,10 +20,12 @@ export interface ProbationOptions {
   health?: () => boolean | Promise<boolean>;
 }
 
+const OPTIONS: KnownNames<ProbationOptions> = { ms: true, interval: true, health: true };
+
 const DEFAULTS: Probation = { ms: 10_000, intervalMs: 1_000 };
 
 export function validateProbation(given: ProbationOptions = {}): Probation {
-  validateObject('options.probation', given);
+  validateOptions('options.probation', given, OPTIONS);
   const { ms = DEFAULTS.ms, interval = DEFAULTS.intervalMs, health } = given;
   validateInteger('options.probation.ms', ms, 0, MAX_TIMEOUT_MS);
   validateTimeout('options.probation.interval', interval);

@@ -8,11 +8,14 @@ import { FdpassError, hasCode } from '../base/errors';
 import { Fd } from '../fd/fd';
 import { TXN_BYTES } from './frame';
 import { type Life, rememberProcess } from './life';
+import { type OwnCommand, ownCommand } from './own-command';
 
 export interface SpawnSpec {
   command: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
+  /** undefined: the directory that this process is in. */
+  cwd: string | undefined;
 }
 
 export interface Exit {
@@ -38,8 +41,7 @@ export interface ProcessSeam {
   readonly pid: number;
   readonly env: NodeJS.ProcessEnv;
   /** How to start this very program once more. */
-  readonly command: string;
-  readonly args: readonly string[];
+  ownCommand(): OwnCommand;
   /** Milliseconds of a clock that only goes forward. */
   now(): number;
   /** Resident memory of this process. */
@@ -67,10 +69,7 @@ const STDERR_TAIL_BYTES = 8 * 1024;
 export const systemProcess: ProcessSeam = {
   pid: process.pid,
   env: process.env,
-  command: process.execPath,
-  get args() {
-    return [...process.execArgv, ...process.argv.slice(1)];
-  },
+  ownCommand,
   now: () => performance.now(),
   rssBytes: () => process.memoryUsage.rss(),
   uptimeMs: () => process.uptime() * 1000,
@@ -137,13 +136,14 @@ function ownStderr(): (chunk: Buffer) => void {
 // While it boots, the successor's stderr comes through this process, which passes it on and keeps the
 // tail. A pipe to a process that is about to exit is no stderr to live with, so the real one goes along
 // as descriptor 3 and the successor puts it in place when it takes over.
-function spawnSuccessor({ command, args, env }: SpawnSpec): SpawnedProcess {
+function spawnSuccessor({ command, args, env, cwd }: SpawnSpec): SpawnedProcess {
   const inode = Fd.dup(2);
   const marker = `${REAL_STDERR}:${inode.describe().inode}`;
   inode.close();
   const child = spawnPermitted(command, args, {
     stdio: ['ignore', 'inherit', 'pipe', 2],
     env: { ...env, [STDERR_VARIABLE]: marker },
+    cwd,
   });
   let tail = Buffer.alloc(0);
   // A pipe of spawn() is a socket; without free descriptors there is none, and 'error' follows.

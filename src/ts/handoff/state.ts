@@ -4,7 +4,8 @@ import { fstatSync, readSync, writeSync } from 'node:fs';
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { FdpassError, invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
+import { validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 import { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
 import type { StateLabel } from './payloads';
@@ -34,8 +35,8 @@ const DEFAULTS: StateSettings = { maxBytes: 64 * 1024 * 1024, onError: 'abort' }
 const MAX_STATE_BYTES = 2 ** 31 - 1;
 
 export function validateState(given: StateOptions = {}): StateSettings {
-  validateObject('options.state', given);
-  const { maxBytes, onError } = { ...DEFAULTS, ...given };
+  validateOptions('options.state', given, DEFAULTS);
+  const { maxBytes = DEFAULTS.maxBytes, onError = DEFAULTS.onError } = given;
   validateInteger('options.state.maxBytes', maxBytes, 1, MAX_STATE_BYTES);
   if (onError !== 'abort' && onError !== 'empty')
     throw invalidArgType('options.state.onError', "'abort' or 'empty'", onError);

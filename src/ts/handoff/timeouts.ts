@@ -1,4 +1,5 @@
 // How long each step of a handoff may take. Every wait of the protocol has one of these.
+import { validateOptions } from '../base/options';
 import { validateTimeout } from '../base/validate';
 
 export interface HandoffTimeouts {
@@ -32,6 +33,7 @@ const DEFAULTS: HandoffTimeouts = {
 };
 
 export function validateTimeouts(given: Partial<HandoffTimeouts> = {}): HandoffTimeouts {
+  validateOptions('options.timeouts', given, DEFAULTS);
   const timeouts = { ...DEFAULTS };
   for (const name of Object.keys(DEFAULTS) as (keyof HandoffTimeouts)[]) {
     const value = given[name];

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError, onCancel } from '../base/abort';
 import { FdpassError, hasCode, invalidArgType } from '../base/errors';
+import { type KnownNames, validateOptions } from '../base/options';
 import { validateObject } from '../base/validate';
 import {
   type Exit,
@@ -25,6 +26,8 @@ export interface UpgradeOptions {
   /** Aborts: the successor is killed, this process serves on. */
   signal?: AbortSignal;
 }
+
+const OPTIONS: KnownNames<UpgradeOptions> = { command: true, args: true, env: true, signal: true };
 
 /** An upgrade() that failed. This process serves: it never stopped, or, after ERR_HANDOFF_ROLLED_BACK, again. */
 export class UpgradeError extends FdpassError {
@@ -97,9 +100,11 @@ export async function runUpgrade(options: UpgradeOptions, context: UpgradeContex
   const { seam } = context;
   validateUpgradeOptions(options);
   const txn = newTxn();
+  const own = seam.ownCommand();
   const child = start(seam, {
-    command: options.command ?? seam.command,
-    args: options.args ?? seam.args,
+    command: options.command ?? own.command,
+    args: options.args ?? own.args,
+    cwd: own.cwd,
     env: { ...seam.env, ...options.env, [TXN_VARIABLE]: txn, [SERVICE_VARIABLE]: context.service },
   });
   const callOff = context.reserve(txn, child.pid ?? 0);
@@ -145,7 +150,9 @@ async function settled(
   }
 }
 
-function validateUpgradeOptions({ command, args, env, signal }: UpgradeOptions): void {
+function validateUpgradeOptions(options: UpgradeOptions): void {
+  validateOptions('options', options, OPTIONS);
+  const { command, args, env, signal } = options;
   if (command !== undefined && typeof command !== 'string')
     throw invalidArgType('options.command', 'a string', command);
   if (args !== undefined && !Array.isArray(args))

@@ -1,7 +1,8 @@
 // WebSockets of the package `ws`: how they end when their process does. Of ws only its events are used.
 import type net from 'node:net';
 import { invalidArgType } from '../base/errors';
-import { validateInteger, validateObject } from '../base/validate';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 
 /** What is used of a WebSocket of ws. */
 export interface WebSocketLike {
@@ -24,6 +25,8 @@ export interface DrainWebSocketsOptions {
   overMs?: number;
 }
 
+const OPTIONS: KnownNames<DrainWebSocketsOptions> = { overMs: true };
+
 /** "Going away": the server goes down, come again. RFC 6455, 7.4.1 */
 const GOING_AWAY = 1001;
 
@@ -38,7 +41,7 @@ export function drainWebSockets(
   options: DrainWebSocketsOptions = {},
 ): (socket: net.Socket) => void {
   if (typeof server?.on !== 'function') throw invalidArgType('server', 'a WebSocketServer of ws', server);
-  validateObject('options', options);
+  validateOptions('options', options, OPTIONS);
   const overMs = validateInteger('options.overMs', options.overMs ?? 5_000, 0, 2 ** 31 - 1);
   const webSockets = new WeakMap<net.Socket, WebSocketLike>();
   const told = new WeakSet<net.Socket>();
