@@ -10,6 +10,7 @@ import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
+import { stateError } from './state-error';
 
 /** Those of net.Server.listen() that say where and how, and `drain`. Any other name is refused. */
 export interface ListenerOptions {
@@ -81,6 +82,15 @@ export async function streamPlace(options: ListenerOptions): Promise<Place & { b
     matches: (inherited) => matches(endpoint, inherited),
     bind: () => bindEndpoint(endpoint),
   };
+}
+
+/** @throws TypeError; ERR_HANDOFF_STATE: it listens already */
+export function validateServer(name: string, server: net.Server): void {
+  if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+  if (!(server instanceof net.Server))
+    throw invalidArgType('server', 'a server of net, http, https or http2', server);
+  if (server.listening)
+    throw stateError('this server listens already; give it to listen() instead of calling its own');
 }
 
 /** The names, and what has to be there: the rest is for whoever binds. @throws TypeError */

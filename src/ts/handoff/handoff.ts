@@ -1,26 +1,24 @@
 // Handoff: the public face. Its listeners are in the registry, its life is its tenure.
 import type dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import { invalidArgType } from '../base/errors';
 import { validateInteger, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
-import { isSupported } from '../native/binding';
 import type { UnixDatagram } from '../sockets/datagram';
 import type { HandoffState } from './account';
 import { type DatagramOptions, datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
-import { type ListenerOptions, streamPlace } from './endpoint';
-import { type HandoffOptions, type HandoffSettings, readOptions } from './options';
-import { createPlainHandoff } from './plain-handoff';
+import { type ListenerOptions, streamPlace, validateServer } from './endpoint';
+import type { HandoffSettings } from './options';
 import { systemProcess } from './process';
 import type { Receipt } from './receipt';
 import { type ListenerStatus, Registry } from './registry';
 import { ServerService } from './service';
 import type { HandedState } from './state';
-import { type HandoffEvents, stateError, Tenure } from './tenure';
+import { type HandoffEvents, Tenure } from './tenure';
 import type { UpgradeOptions } from './upgrade';
 
 export interface HandoffStatus {
@@ -29,18 +27,6 @@ export interface HandoffStatus {
   generation: number;
   state: HandoffState;
   listeners: ListenerStatus[];
-}
-
-/**
- * Finds out whether a process of that name serves already. If so its listeners are inherited; it serves on
- * until ready(). If not, this process is the first one. Other systems than Linux: it listens, and nothing is handed over.
- * @throws ERR_HANDOFF_BUSY (with pid, ageMs, state: another upgrade is in progress), ERR_HANDOFF_UNTRUSTED_PEER,
- * ERR_HANDOFF_REFUSED (we are not on its list), ERR_HANDOFF_UNSAFE_DIRECTORY, ERR_HANDOFF_VERSION, ERR_HANDOFF_BAD_STATE,
- * ERR_HANDOFF_TIMEOUT, ERR_HANDOFF_PROTOCOL, SystemError
- */
-export async function createHandoff(options: HandoffOptions): Promise<Handoff> {
-  if (!isSupported) return createPlainHandoff(options);
-  return await Handoff.begin(readOptions(options));
 }
 
 /**
@@ -124,11 +110,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * @throws SystemError EADDRINUSE, EACCES, ...; ERR_HANDOFF_NAME_TAKEN; ERR_HANDOFF_STATE after ready()
    */
   async listen<S extends net.Server>(name: string, server: S, options: ListenerOptions): Promise<S> {
-    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-    if (!(server instanceof net.Server))
-      throw invalidArgType('server', 'a server of net, http, https or http2', server);
-    if (server.listening)
-      throw stateError('this server listens already; give it to listen() instead of calling its own');
+    validateServer(name, server);
     const place = await streamPlace(options);
     this.#tenure.requireBoot('listen()');
     const { backlog } = place;

@@ -1,21 +1,22 @@
 // PlainHandoff: a handoff where descriptors cannot be passed. It serves, and hands nothing over: one program runs on a
 // developer's machine, too.
 import { EventEmitter } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import { closedError, FdpassError, invalidArgType } from '../base/errors';
 import { validateInteger, validateTimeout } from '../base/validate';
 import { unsupportedPlatform } from '../native/binding';
 import type { HandoffState } from './account';
 import type { DrainCount } from './connections';
 import { Departure } from './departure';
-import type { ListenerOptions } from './endpoint';
+import { type ListenerOptions, validateServer } from './endpoint';
 import type { Handoff, HandoffStatus } from './handoff';
 import { type HandoffOptions, type PlainSettings, readPlainOptions } from './options';
 import { PidFile } from './pid-file';
 import { PlainListener } from './plain-listener';
 import { systemProcess } from './process';
 import type { SetLimit } from './service';
-import { type HandoffEvents, stateError } from './tenure';
+import { stateError } from './state-error';
+import type { HandoffEvents } from './tenure';
 
 /** @throws TypeError, RangeError */
 export function createPlainHandoff(options: HandoffOptions): Handoff {
@@ -61,11 +62,7 @@ class PlainHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
 
   /** Binds and accepts at once, unlike on Linux: there is nobody who serves meanwhile. */
   async listen<S extends net.Server>(name: string, server: S, options: ListenerOptions): Promise<S> {
-    if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-    if (!(server instanceof net.Server))
-      throw invalidArgType('server', 'a server of net, http, https or http2', server);
-    if (server.listening)
-      throw stateError('this server listens already; give it to listen() instead of calling its own');
+    validateServer(name, server);
     this.#requireBoot('listen()');
     if (this.#listeners.has(name))
       throw new FdpassError(

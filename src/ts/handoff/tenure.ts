@@ -1,6 +1,6 @@
 // Tenure: the life of one process as a generation of its service. It begins alone or as a successor, serves, stands by,
 // and hands over, gives back or closes.
-import { closedError, FdpassError, hasCode } from '../base/errors';
+import { closedError, type FdpassError, hasCode } from '../base/errors';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
 import { Account, type HandoffState, type Standing } from './account';
 import { Bequest } from './bequest';
@@ -16,6 +16,7 @@ import { type ProcessSeam, takeTxn } from './process';
 import { type Receipt, readReceipt } from './receipt';
 import type { Registry } from './registry';
 import { type HandedState, orWarn, readState } from './state';
+import { stateError } from './state-error';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
 import type { Transaction } from './transaction';
@@ -470,8 +471,4 @@ export class Tenure {
     this.#resolveSuperseded({ ...receipt, drain });
     this.#departure.end(0);
   }
-}
-
-export function stateError(message: string): FdpassError {
-  return new FdpassError('ERR_HANDOFF_STATE', message);
 }
