@@ -89,7 +89,8 @@ async function runCell(cell, { files, verbose }) {
 }
 
 async function runFile({ run: runIt, seconds = kSecondsPerFile }, binary, file) {
-  const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
+  // Ours are not for the tests, of which some look at their environment.
+  const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, FDPASS_RUNTIMES: ___, ...env } = process.env;
   return await runIt(binary, compiledTest(`${file}.test`), { env, seconds });
 }
 

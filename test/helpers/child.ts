@@ -20,9 +20,12 @@ export interface Child {
   write(text: string): void;
 }
 
-/** The child inherits nothing of what makes node:test treat a process as one of its own. */
+/**
+ * The child inherits nothing of what makes node:test treat a process as one of its own; nor certificates, which Node
+ * reads in a thread and, where descriptors are short, complains of.
+ */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, NODE_EXTRA_CA_CERTS: __, ...env } = process.env;
   return env;
 }
 

@@ -1,6 +1,6 @@
 // Real pipes, to see whether a passed descriptor is the one that was sent and whether all copies are closed.
 import { execFileSync } from 'node:child_process';
-import { constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Fd } from 'fdpass';
@@ -16,8 +16,8 @@ export interface Pipe {
 export function openPipe(t: Ending): Pipe {
   const name = path.join(tmpdir(), freshName());
   execFileSync('mkfifo', [name]);
-  const reader = Fd.adopt(openSync(name, constants.O_RDONLY | constants.O_NONBLOCK));
-  const writer = Fd.adopt(openSync(name, constants.O_WRONLY | constants.O_NONBLOCK));
+  const reader = openEnd(name, constants.O_RDONLY);
+  const writer = openEnd(name, constants.O_WRONLY);
   rmSync(name);
   t.after(() => {
     reader.close();
@@ -30,7 +30,11 @@ export function openPipe(t: Ending): Pipe {
 export function readNow(reader: Fd): string | undefined {
   const buffer = Buffer.alloc(256);
   try {
-    return buffer.toString('utf8', 0, readSync(reader.fd, buffer));
+    return buffer.toString(
+      'utf8',
+      0,
+      withFs(reader, constants.O_RDONLY, (fd) => readSync(fd, buffer)),
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
     throw error;
@@ -38,5 +42,24 @@ export function readNow(reader: Fd): string | undefined {
 }
 
 export function writeNow(writer: Fd, text: string): void {
-  writeSync(writer.fd, text);
+  withFs(writer, constants.O_WRONLY, (fd) => writeSync(fd, text));
+}
+
+// A duplicate: what `fs` has opened, `fs` closes, which in Deno keeps a table of its numbers.
+function openEnd(name: string, mode: number): Fd {
+  const fd = openSync(name, mode | constants.O_NONBLOCK);
+  const end = Fd.dup(fd);
+  closeSync(fd);
+  return end;
+}
+
+/** Deno's `fs` takes only numbers that it has opened itself: there the same pipe is opened for it once more. */
+function withFs<T>(end: Fd, mode: number, use: (fd: number) => T): T {
+  if (process.versions['deno'] === undefined) return use(end.fd);
+  const fd = openSync(`/proc/self/fd/${end.fd}`, mode | constants.O_NONBLOCK);
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -33,10 +33,11 @@ test('both ends know each other’s address', async (t) => {
   const server = new UnixSeqpacketServer().listen(name);
   const client = new UnixSeqpacket();
   closeAfter(t, server, client);
+  const accepted = accept(server);
   const connected = once(client, 'connect');
   assert.equal(client.connect(name), client);
   await connected;
-  const connection = await accept(server);
+  const connection = await accepted;
   closeAfter(t, connection);
   assert.ok(client.remoteAddress().equals(name));
   assert.ok(connection.address().equals(name));

@@ -137,8 +137,9 @@ test('a stream that is paused between two descriptors gives the second when it g
   const [left, right] = openPair(t, { maxFds: 2 });
   const log = record(right);
   right.once('data', () => right.pause());
+  const first = once(right, 'data');
   await sendTwo(left);
-  await once(right, 'data');
+  await first;
   for (let turn = 0; turn < 5; turn++) await nextTurn();
   assert.deepEqual(log, ['fds 1', 'data a']);
   right.resume();
@@ -150,8 +151,9 @@ test("a listener of 'fds' may pause the stream: its data comes when it goes on",
   const [left, right] = openPair(t, { maxFds: 2 });
   const log = record(right);
   right.once('fds', () => right.pause());
+  const first = once(right, 'fds');
   await sendTwo(left);
-  await once(right, 'fds');
+  await first;
   for (let turn = 0; turn < 5; turn++) await nextTurn();
   assert.deepEqual(log, ['fds 1']);
   left.end();

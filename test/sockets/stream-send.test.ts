@@ -174,15 +174,18 @@ test('credentials: who writes is told once, before the first of his bytes, and a
   const log: string[] = [];
   right.on('credentials', ({ pid }) => log.push(pid === process.pid ? 'we' : 'another'));
   right.on('data', (chunk) => log.push(`${chunk}`));
-  await left.send('a');
-  await once(right, 'data');
-  await left.send('b');
-  await once(right, 'data');
+  for (const text of ['a', 'b']) {
+    const arrived = once(right, 'data');
+    await left.send(text);
+    await arrived;
+  }
+  const third = once(right, 'data');
   const child = start(t, 'sh', ['-c', 'printf child >&3'], { stdio: ['pipe', 'pipe', 'pipe', left.fd] });
-  await once(right, 'data');
+  await third;
   await child.ended;
+  const fourth = once(right, 'data');
   await left.send('d', { credentials: self });
-  await once(right, 'data');
+  await fourth;
   assert.deepEqual(log, ['we', 'a', 'b', 'another', 'child', 'we', 'd']);
 });
 
