@@ -58,7 +58,10 @@ for (const Class of [UnixDatagram, UnixSeqpacket]) {
 test('500 connections to one server leave the count as it was', async () => {
   const before = await settledFdCount();
   const server = new UnixSeqpacketServer({ maxFds: 1 }).listen(`@${freshName()}`);
+  let open = 0;
   server.on('connection', (connection: UnixSeqpacket) => {
+    open++;
+    connection.once('close', () => open--);
     connection.on('message', async ({ fds }: Message) => {
       for (const fd of fds) fd.close();
       await connection.send('bye');
@@ -71,6 +74,7 @@ test('500 connections to one server leave the count as it was', async () => {
     client.on('message', () => {});
     await once(client, 'close');
   }
+  while (open > 0) await nextTurn();
   await server.close();
   assert.equal(await settledFdCount(), before);
 });
@@ -78,7 +82,10 @@ test('500 connections to one server leave the count as it was', async () => {
 test('500 streams that passed descriptors leave the count as it was', async () => {
   const before = await settledFdCount();
   const server = new UnixServer({ maxFds: 1 }).listen(`@${freshName()}`);
+  let open = 0;
   server.on('connection', (connection) => {
+    open++;
+    connection.once('close', () => open--);
     connection.on('fds', (fds) => {
       for (const fd of fds) fd.close();
       connection.end('bye');
@@ -91,6 +98,7 @@ test('500 streams that passed descriptors leave the count as it was', async () =
     await client.send('hello', { fds: [0] });
     await closed;
   }
+  while (open > 0) await nextTurn(); // the other ends see it later
   await server.close();
   assert.equal(await settledFdCount(), before);
 });

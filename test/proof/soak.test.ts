@@ -7,7 +7,9 @@ import { start } from '../helpers/child';
 const program = path.join(__dirname, '../../proof/soak.js');
 
 test('ten restarts leave no descriptor and no process behind', async (t) => {
-  const { stdout, code } = await start(t, process.execPath, [program, '--json', '--restarts', '10']).ended;
+  const { stdout, stderr, code } = await start(t, process.execPath, [program, '--json', '--restarts', '10'])
+    .ended;
+  assert.notEqual(stdout, '', stderr);
   const { ok, grown, samples } = JSON.parse(stdout) as {
     ok: boolean;
     grown: string[];
