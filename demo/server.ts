@@ -23,13 +23,13 @@ async function main(): Promise<void> {
   await handoff.listen('http', server, { host: '127.0.0.1', port: 0 });
   await handoff.ready();
 
-  say({ event: 'ready', generation, pid, port: portOf(server) });
   handoff.on('superseded', (receipt) => say({ event: 'superseded', receipt }));
   process.on('SIGUSR2', () => upgrade({}));
   process.on('SIGHUP', () => upgrade({ env: { DEMO_CRASH: 'while it boots' } }));
   process.on('SIGWINCH', () => upgrade({ env: { DEMO_CRASH: 'on probation' } }));
   process.on('SIGTERM', () => void handoff.close());
   process.on('exit', (code) => say({ event: 'exit', generation, pid, code }));
+  say({ event: 'ready', generation, pid, port: portOf(server) }); // whoever hears it may send a signal at once
 
   function upgrade(options: { env?: Record<string, string> }): void {
     handoff.upgrade(options).catch((error) => {
