@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "message_calls.h"
 #include "socket_ops.h"
 
 namespace fdpass {
@@ -23,9 +24,9 @@ constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC;
 // first, recvmsg(2) behind them. (do_recvmmsg() in net/socket.c)
 int ReceiveInto(BorrowedFd socket, mmsghdr* headers, size_t count) {
   if (count > 1) {
-    return ::recvmmsg(socket.get(), headers, static_cast<unsigned>(count), kReceiveFlags, nullptr);
+    return SysRecvMMsg(socket.get(), headers, static_cast<unsigned>(count), kReceiveFlags);
   }
-  const ssize_t size = ::recvmsg(socket.get(), &headers->msg_hdr, kReceiveFlags);
+  const ssize_t size = SysRecvMsg(socket.get(), &headers->msg_hdr, kReceiveFlags);
   if (size == -1) return -1;
   headers->msg_len = static_cast<unsigned>(size);
   return 1;
@@ -57,7 +58,7 @@ Result<size_t> SendMessage(BorrowedFd socket, const OutgoingMessage& message) {
       header.msg_control = const_cast<uint8_t*>(message.control);
       header.msg_controllen = message.control_size;
     }
-    sent = RetryOnInterrupt([&] { return ::sendmsg(socket.get(), &header, flags); });
+    sent = RetryOnInterrupt([&] { return SysSendMsg(socket.get(), &header, flags); });
   }
   if (sent == -1) return SysError{errno, "sendmsg"};
   return static_cast<size_t>(sent);
@@ -76,7 +77,7 @@ Result<size_t> SendBatch(BorrowedFd socket, const uint8_t* packed, const uint32_
     SetDestination(&headers[i].msg_hdr, to);
   }
   const int sent = RetryOnInterrupt([&] {
-    return ::sendmmsg(socket.get(), headers.data(), static_cast<unsigned>(count), kSendFlags);
+    return SysSendMMsg(socket.get(), headers.data(), static_cast<unsigned>(count), kSendFlags);
   });
   if (sent == -1) return SysError{errno, "sendmmsg"};
   return static_cast<size_t>(sent);
