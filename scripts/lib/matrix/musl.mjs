@@ -38,5 +38,17 @@ function linkStandardLibrary(symbols, output) {
   const archives = ['libstdc++.a', 'libgcc_eh.a', 'libgcc.a'].map(fromGcc);
   const ends = { first: fromGcc('crtbeginS.o'), last: fromGcc('crtendS.o') };
   const flags = ['-shared', '-fPIC', '-nostdlib', '-Wl,-soname,libstdc++.so.6', ...wanted];
-  execFileSync('g++', [...flags, '-o', output, ends.first, '-x', 'c', source, '-x', 'none', ...archives, ends.last]);
+  execFileSync('g++', [
+    ...flags,
+    '-o',
+    output,
+    ends.first,
+    '-x',
+    'c',
+    source,
+    '-x',
+    'none',
+    ...archives,
+    ends.last,
+  ]);
 }
