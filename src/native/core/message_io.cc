@@ -132,7 +132,7 @@ size_t Inbox::SetVectors(size_t index, const Options& options) {
 void Inbox::Judge(size_t index, const Options& options) {
   ReceivedMessage& message = messages_[index];
   message.real_size = headers_[index].msg_len;
-  message.size = std::min(message.real_size, slot_size_);
+  message.size = std::min(message.real_size, std::max(slot_size_, options.direct_size));
   message.direct = message.size <= options.direct_size;
   if (!message.direct && options.direct_size > 0) {
     std::memcpy(slot(index), options.direct + index * options.direct_size, options.direct_size);
