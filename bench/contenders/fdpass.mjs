@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 
 import {
+  Fd,
   UnixDatagram,
   UnixSeqpacket,
   UnixSeqpacketServer,
@@ -119,7 +120,7 @@ async function listenForStreams(path, onConnection) {
 
 function deliver(message, on, reply) {
   const count = message.fds.length;
-  for (const fd of message.fds) fd.close();
+  Fd.closeAll(message.fds);
   on.message(message.data, count, reply);
 }
 
