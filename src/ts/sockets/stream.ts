@@ -380,7 +380,7 @@ export class UnixStream extends Duplex {
     this.#name?.unlink();
     this.#fd.close();
     this.#reader.close();
-    this.#writer.close(error ?? closedError('UnixStream'));
+    this.#writer.close(() => error ?? closedError('UnixStream'));
     done(error);
   }
 
