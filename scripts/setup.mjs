@@ -1,6 +1,7 @@
 // Makes a bare clone ready to build: npm's packages and Debian's tools, each only if missing.
 import { isMain } from './lib/main-module.mjs';
 import { isOlder } from './lib/modified.mjs';
+import { npmInstall } from './lib/npm.mjs';
 import { fromRoot } from './lib/root.mjs';
 import { run, runToEnd, say } from './lib/run.mjs';
 import { compileTools, lintTools, requireTools } from './lib/system-tools.mjs';
@@ -20,15 +21,7 @@ async function installFrameworks() {
   const folder = fromRoot('test/frameworks/packages');
   if (!isOlder(`${folder}/node_modules/.package-lock.json`, [`${folder}/package.json`])) return;
   say('npm install in test/frameworks/packages');
-  const args = [
-    'install',
-    '--no-package-lock',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ];
-  const { code, reason } = await runToEnd('npm', args, {
+  const { code, reason } = await runToEnd('npm', npmInstall, {
     cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
   });

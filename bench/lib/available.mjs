@@ -2,6 +2,7 @@
 
 import { isOlder } from '../../scripts/lib/modified.mjs';
 import { headersEnvironment } from '../../scripts/lib/node-headers.mjs';
+import { npmInstall } from '../../scripts/lib/npm.mjs';
 import { failureOf } from './output.mjs';
 import { benchRoot, fromBench } from './place.mjs';
 
@@ -40,15 +41,7 @@ async function missingPeer(peer, say) {
 async function install(say) {
   if (!isOlder(fromBench('node_modules/.package-lock.json'), [fromBench('package.json')])) return undefined;
   say('installing the other packages into bench/node_modules');
-  const args = [
-    'install',
-    '--no-package-lock',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ];
-  return failureOf('npm', args, { cwd: benchRoot });
+  return failureOf('npm', npmInstall, { cwd: benchRoot });
 }
 
 function loads(peer) {

@@ -4,8 +4,9 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
-import { createHandoff, type Handoff, type HandoffOptions } from 'fdpass';
+import { createHandoff, type Handoff, type HandoffOptions, UnixAddress } from 'fdpass';
 import { drainWebSockets } from 'fdpass/ws';
+import { ask } from '#fdpass/handoff/ask';
 import { controlAddress, runtimeDirectory } from '#fdpass/handoff/control-address';
 import { freshName } from '../helpers/address-name';
 import { failureOf } from '../helpers/outcome';
@@ -74,13 +75,17 @@ test('a misspelt option of bindDatagram() is refused before anything is bound', 
   await handoff.bindDatagram('log', address, { maxFds: 1, mode: 0o600, maxBytes: 100, highWaterMark: 1 });
 });
 
-test('a misspelt option of upgrade() starts nothing', async (t) => {
+test('a misspelt option of upgrade() starts nothing, and is no upgrade that failed', async (t) => {
   const handoff = await handoffOf(t);
   await handoff.ready();
   const given: Anything = { cmd: '/bin/false' };
   const text = await saysOf(handoff.upgrade(given));
   assert.equal(text, 'options.cmd is unknown; known are command, args, env, signal');
-  assert.equal(handoff.status().state, 'serving');
+  const address = UnixAddress.abstract(handoff.name);
+  const answer = await ask({ address, command: 'status' });
+  assert.ok(answer.outcome === 'status');
+  assert.equal(answer.status.state, 'serving');
+  assert.equal(answer.status.lastFailure, undefined);
 });
 
 test('a misspelt option of drainWebSockets() is refused', async () => {

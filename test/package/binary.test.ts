@@ -13,7 +13,7 @@ const ALLOWED = new Set(
   `_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__ __errno_location
    abort accept4 bind close connect dup2 epoll_create1 epoll_ctl epoll_wait eventfd fchmod fcntl flock free getpeername
    getsockname getsockopt if_indextoname if_nametoindex inet_ntop inet_pton ioctl listen malloc memchr memcmp memcpy
-   memmove memset open poll pthread_create pthread_join pthread_sigmask recvmmsg recvmsg send sendmmsg sendmsg setsockopt
+   memmove memset open poll pthread_create pthread_join pthread_sigmask send setsockopt
    shutdown sigfillset socket socketpair strlen strnlen syscall write`.split(/\s+/),
 );
 
@@ -50,7 +50,7 @@ function symbols(binary: string): { wanted: string[]; shown: string[] } {
 for (const binary of binaries) {
   test(`${binary} asks for symbols of Node-API, libuv and every libc, without a version`, () => {
     const { wanted } = symbols(binary);
-    assert.ok(wanted.includes('recvmmsg'), 'the list was read');
+    assert.ok(wanted.includes('accept4'), 'the list was read');
     const foreign = wanted.filter(
       (name) => !/^(napi|node_api)_\w+$/.test(name) && !ALLOWED.has(name) && !ALLOWED_OF_LIBUV.has(name),
     );

@@ -58,5 +58,13 @@ export const cells = [
     seconds: 240,
   },
   { name: 'bun', kind: 'bun', ...x64, files: [...fds, ...sockets, ...streams, ...foreign], run: underBun },
+  {
+    name: 'bun-musl',
+    kind: 'bun-musl',
+    cpu: 'x64',
+    libc: 'musl',
+    files: [...fds, ...sockets, ...streams],
+    run: underBun,
+  },
   { name: 'deno', kind: 'deno', ...x64, files: [...sockets, ...streams, ...foreign], run: underDeno },
 ];

@@ -26,7 +26,9 @@ const gcOfBun = path.join(import.meta.dirname, 'gc-of-bun.mjs');
 export async function underBun(binary, file, options) {
   const { output, problem } = await outputOf(binary, ['test', '--preload', gcOfBun, file], options);
   const count = (word) => Number(new RegExp(`^ *(\\d+) ${word}$`, 'm').exec(output)?.[1] ?? 0);
-  const failed = [...output.matchAll(/^\(fail\) (.*?)(?: \[[\d.]+ ?m?s\])?$/gm)].map(([, title]) => title);
+  const failures = output.matchAll(/^\(fail\) (.*?)(?: \[[\d.]+ ?m?s\])?$/gm);
+  // Each is said twice: where it happened, and in a list at the end.
+  const failed = [...new Set([...failures].map(([, title]) => title))];
   return outcome({ passed: count('pass'), skipped: count('skip'), failed, problem, output });
 }
 

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 
 import { runToEnd } from '../run.mjs';
+import { runsUnderMusl } from './musl.mjs';
 
 const x64 = process.arch === 'x64';
 
@@ -21,6 +22,12 @@ const packages = {
     binary: 'bin/node',
   }),
   bun: () => ({ spec: `npm:@oven/bun-linux-${x64 ? 'x64' : 'aarch64'}`, name: 'bun', binary: 'bin/bun' }),
+  'bun-musl': () => ({
+    spec: `npm:@oven/bun-linux-${x64 ? 'x64' : 'aarch64'}-musl`,
+    name: 'bun-musl',
+    binary: 'bin/bun',
+    prepare: runsUnderMusl,
+  }),
   deno: () => ({ spec: `npm:@deno/linux-${x64 ? 'x64' : 'arm64'}-glibc`, name: 'deno', binary: 'deno' }),
 };
 
@@ -30,10 +37,10 @@ export const cacheFolder =
 
 // The path of the binary, fetched on first use. Rejects with what npm said.
 export async function fetchRuntime(kind, version) {
-  const { spec, name, binary } = packages[kind](version);
+  const { spec, name, binary, prepare = (fetched) => fetched } = packages[kind](version);
   const folder = path.join(cacheFolder, name);
   const file = path.join(folder, 'node_modules/runtime', binary);
-  if (existsSync(file)) return file;
+  if (existsSync(file)) return await prepare(file);
   mkdirSync(folder, { recursive: true });
   // --force: a binary of another CPU, too.
   const quiet = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -43,7 +50,7 @@ export async function fetchRuntime(kind, version) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (code !== 0 || !existsSync(file)) throw new Error(`npm could not install ${spec} (${reason})`);
-  return file;
+  return await prepare(file);
 }
 
 export function versionOf(file) {

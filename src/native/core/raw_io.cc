@@ -1,5 +1,6 @@
 #include "raw_io.h"
 
+#include "message_calls.h"
 #include "platform.h"
 
 namespace fdpass {
@@ -39,7 +40,7 @@ Result<RawReceived> ReceiveRaw(BorrowedFd socket, iovec* buffers, size_t buffer_
   header.msg_control = control_size == 0 ? nullptr : control.data();
   header.msg_controllen = control_size;
   const ssize_t size = RetryOnInterrupt(
-      [&] { return ::recvmsg(socket.get(), &header, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+      [&] { return SysRecvMsg(socket.get(), &header, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
   if (size == -1) return SysError{errno, "recvmsg"};
   received.control = ParseControl(header, &received.fds);
   received.others = CopyOthers(header);

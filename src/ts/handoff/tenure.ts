@@ -229,7 +229,8 @@ export class Tenure {
       const reserve = (txn: string, pid: number) => holding.reserve(txn, pid);
       return await runUpgrade(options, { seam: this.#seam, service, timeouts, fate, reserve });
     } catch (error) {
-      this.#account.note(error as Error);
+      // A wrong argument is no upgrade that failed.
+      if (!(error instanceof TypeError)) this.#account.note(error as Error);
       throw error;
     } finally {
       // One that was rolled back waits for the successor's last words, and the next one may be under way.
