@@ -15,7 +15,7 @@ const handoff = ['handoff/gate', 'handoff/others', 'handoff/state', 'handoff/upg
 const lifeCycle = ['lifecycle/process', 'lifecycle/reuse', 'lifecycle/worker'];
 const permission = ['runtimes/permission'];
 // What works, and the error of what does not.
-const foreign = ['runtimes/lacks', 'runtimes/restart'];
+const foreign = ['runtimes/lacks', 'runtimes/restart', 'runtimes/workers'];
 
 const everything = [...fds, ...adopting, ...sockets, ...streams, ...rows, ...handoff, ...lifeCycle];
 // A worker thread has no signals and no process of its own.
