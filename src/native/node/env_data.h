@@ -58,7 +58,7 @@ class EnvData {
   bool has_poll_thread_ = false;
   PollQueue* poll_queue_ = nullptr;
   Watcher* first_ = nullptr;
-  std::vector<bool> owned_;  // indexed by number
+  std::vector<uint8_t> owned_;  // indexed by number
   // Node waits for this hook to be removed before it closes the loop. Null before and once it was.
   napi_async_cleanup_hook_handle hook_ = nullptr;
   bool ending_ = false;     // and the loop waits for its handles

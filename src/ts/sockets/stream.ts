@@ -18,6 +18,7 @@ import type { SendOptions } from './message';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
+import { OnReadLanding, OwnLanding } from './stream-landing';
 import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
 import { StreamReader } from './stream-reader';
 import { Parcel, StreamWriter } from './stream-writer';
@@ -74,7 +75,8 @@ export class UnixStream extends Duplex {
   /** Owns `fd` once it has returned; while it throws, the caller does. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
     const limits = validateStreamOptions(options);
-    const { allowHalfOpen = false, highWaterMark, sendBufferSize, signal } = options;
+    const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
+    const landing = onread === undefined ? undefined : new OnReadLanding(onread);
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#fd = fd;
     this.#isConnecting = !connected;
@@ -95,6 +97,7 @@ export class UnixStream extends Duplex {
           this.#idle?.refresh();
         },
       },
+      landing ?? new OwnLanding(this),
       connected,
     );
     this.#writer = new StreamWriter(
@@ -333,6 +336,16 @@ export class UnixStream extends Duplex {
     const data = super.read(size);
     this.#reader.onRead(data, size);
     return data;
+  }
+
+  override pause(): this {
+    this.#reader.pause();
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.#reader.resume();
+    return super.resume();
   }
 
   override _read(): void {
