@@ -7,7 +7,7 @@ import { toBytes, validateInteger, validateObject, validateTimeout } from '../ba
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
-import { requireUnixSocket } from '../fd/kind';
+import { requireFd, requireUnixSocket } from '../fd/kind';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
@@ -72,8 +72,9 @@ export class UnixStream extends Duplex {
   /** Milliseconds of setTimeout(); undefined before it was called. */
   timeout: number | undefined;
 
-  /** Owns `fd` once it has returned; while it throws, the caller does. */
+  /** Owns `fd` once it has returned; while it throws, the caller does. Plain JavaScript can call it. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
+    requireFd(fd);
     const limits = validateStreamOptions(options);
     const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
     const landing = onread === undefined ? undefined : new OnReadLanding(onread);
