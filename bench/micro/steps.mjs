@@ -90,34 +90,44 @@ export const steps = [
   {
     name: 'datagram',
     title: 'fdpass: trySend() and message, datagram, by 8',
-    make: () => exchange(UnixDatagram),
+    make: () => exchange(UnixDatagram, kBurst),
   },
   {
     name: 'seqpacket',
     title: 'fdpass: trySend() and message, seqpacket, by 8',
-    make: () => exchange(UnixSeqpacket),
+    make: () => exchange(UnixSeqpacket, kBurst),
+  },
+  {
+    name: 'quiet-datagram',
+    title: 'fdpass: trySend() and message, datagram, one by one',
+    make: () => exchange(UnixDatagram, 1),
+  },
+  {
+    name: 'quiet-seqpacket',
+    title: 'fdpass: trySend() and message, seqpacket, one by one',
+    make: () => exchange(UnixSeqpacket, 1),
   },
 ];
 
 /** Fewer than net.unix.max_dgram_qlen lets in. */
 const kBurst = 8;
 
-function exchange(Socket) {
+function exchange(Socket, size) {
   const [sender, receiver] = Socket.pair();
   const bytes = Buffer.alloc(kMessage);
   let left = 0;
   let done = () => {};
   receiver.on('message', () => {
     left--;
-    if (left % kBurst === 0) left === 0 ? done() : burst();
+    if (left % size === 0) left === 0 ? done() : burst();
   });
   const burst = () => {
-    for (let i = 0; i < kBurst; i++) sender.trySend(bytes);
+    for (let i = 0; i < size; i++) sender.trySend(bytes);
   };
   return (times) =>
     new Promise((resolve) => {
       done = resolve;
-      left = Math.ceil(times / kBurst) * kBurst;
+      left = Math.ceil(times / size) * size;
       burst();
     });
 }
