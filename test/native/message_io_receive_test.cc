@@ -39,6 +39,27 @@ TEST("a message that fills its slot exactly is whole") {
   CHECK_EQ(mailbox.message().real_size, 10u);
 }
 
+TEST("messages go right to the caller's memory, and whole to their slot if they do not fit there") {
+  for (const int type : {SOCK_DGRAM, SOCK_SEQPACKET}) {
+    const auto pair = MUST(OpenPair(type));
+    for (const char* text : {"abcd", "0123456789", "", "xyz", "0123456789abcdef"}) {
+      MUST(SendText(pair.first, text));
+    }
+    Mailbox mailbox(5, 12);
+    char memory[5 * 4 + 1] = "....................";
+    fdpass::Inbox::Options options{5};
+    options.direct = reinterpret_cast<uint8_t*>(memory);
+    options.direct_size = 4;
+    CHECK_EQ(MUST(mailbox.Receive(pair.second, options)), 5u);
+    CHECK_EQ(std::string(memory), "abcd0123....xyz.0123");
+    const bool direct[] = {true, false, true, true, false};
+    for (size_t i = 0; i < 5; i++) CHECK_EQ(mailbox.message(i).direct, direct[i]);
+    CHECK_EQ(mailbox.text(1), "0123456789");
+    CHECK_EQ(mailbox.text(4), "0123456789ab");
+    CHECK_EQ(mailbox.message(4).real_size, 16u);
+  }
+}
+
 TEST("no more messages than asked for are taken off the queue") {
   const auto pair = MUST(OpenPair(SOCK_DGRAM));
   for (const char* text : {"a", "b", "c"}) MUST(SendText(pair.first, text));

@@ -79,7 +79,8 @@ for (const kind of [...linkKinds, unconnected]) {
     const limits = validateSocketOptions({});
     const inbox = Inbox.for(DEFAULT_MAX_BYTES);
     for (let taken = 0; taken < count; ) {
-      const batch = inbox.receive(link.receiver.fd, limits, MAX_BATCH, kind.type === 'seqpacket');
+      const asked = { maxMessages: MAX_BATCH, endOfStream: kind.type === 'seqpacket', expected: 0 };
+      const batch = inbox.receive(link.receiver.fd, limits, asked);
       assert.ok(typeof batch === 'object', `${batch}`);
       taken += batch.messages.length;
     }

@@ -30,6 +30,29 @@ for (const kind of linkKinds) {
     assert.equal(first.data.toString(), 'first');
   });
 
+  test(`${kind.title}: messages of all sizes stay as they came, whatever came before and after`, async (t) => {
+    const link = await kind.open(t);
+    const sizes = [
+      9_000, 9_000, 20_000, 1, 9_000, 100_000, 65_536, 65_536, 65_536, 65_536, 65_536, 0, 4_096, 4_097,
+    ].concat([40_000, 50_000, 50_000, 200_000, 5_000, 5_000, 8_192, 8_192, 8_193, 12, 12]);
+    const sent = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+    const received: Buffer[] = [];
+    link.receiver.on('message', ({ data }: Message) => received.push(data));
+    for (const data of sent) await link.send(data);
+    while (received.length < sent.length) await once(link.receiver, 'message');
+    for (const [index, data] of sent.entries()) assert.ok(received[index]?.equals(data), `message ${index}`);
+  });
+
+  test(`${kind.title}: a small message that follows a large one keeps no more memory than its own`, async (t) => {
+    const link = await kind.open(t);
+    for (const size of [60_000, 60_000, 5_000]) {
+      await link.send(Buffer.alloc(size));
+      const { data } = await link.receive();
+      assert.equal(data.length, size);
+      assert.ok(data.buffer.byteLength <= (size === 5_000 ? 5_000 : 256 * 1024));
+    }
+  });
+
   test(`${kind.title}: every kind of bytes can be sent`, async (t) => {
     const link = await kind.open(t);
     const memory = new Uint8Array([1, 2, 3, 4]);
@@ -153,7 +176,8 @@ for (const kind of linkKinds.filter(({ type }) => type === 'dgram')) {
 test('the memory of a received message can be transferred away, and later messages are whole', async (t) => {
   const [sender, receiver] = UnixSeqpacket.pair();
   closeAfter(t, sender, receiver);
-  for (const text of ['', 'first', '', '', 'second', 'third', '']) {
+  const large = ['4', '5', '6'].map((digit) => digit.repeat(50_000));
+  for (const text of ['', 'first', '', '', 'second', 'third', '', ...large]) {
     await sender.send(text);
     const message = await receiver.receive();
     assert.equal(message?.data.toString(), text);

@@ -1,6 +1,7 @@
 #include "message_io.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "message_calls.h"
 #include "socket_ops.h"
@@ -92,13 +93,12 @@ Result<size_t> Inbox::Receive(BorrowedFd socket, const Options& options) {
   const size_t wanted = std::min(options.max_messages, slots_);
   const size_t room = ControlSpace(options.control);
   for (size_t i = 0; i < wanted; i++) {
-    vectors_[i] = {slab_ + i * slot_size_, slot_size_};
     msghdr& header = headers_[i].msg_hdr;
     header = {};
     header.msg_name = messages_[i].from.buffer();
     header.msg_namelen = UnixAddress::capacity();
-    header.msg_iov = &vectors_[i];
-    header.msg_iovlen = 1;
+    header.msg_iov = vectors_[i].data();
+    header.msg_iovlen = SetVectors(i, options);
     header.msg_control = room == 0 ? nullptr : control_[i].bytes;
     header.msg_controllen = room;
   }
@@ -120,10 +120,23 @@ Result<size_t> Inbox::Receive(BorrowedFd socket, const Options& options) {
   return static_cast<size_t>(received);
 }
 
+// The beginning of a slot stays free for what has gone to the memory of the caller.
+size_t Inbox::SetVectors(size_t index, const Options& options) {
+  const size_t direct = options.direct_size;
+  size_t count = 0;
+  if (direct > 0) vectors_[index][count++] = {options.direct + index * direct, direct};
+  if (direct < slot_size_) vectors_[index][count++] = {slot(index) + direct, slot_size_ - direct};
+  return count;
+}
+
 void Inbox::Judge(size_t index, const Options& options) {
   ReceivedMessage& message = messages_[index];
   message.real_size = headers_[index].msg_len;
   message.size = std::min(message.real_size, slot_size_);
+  message.direct = message.size <= options.direct_size;
+  if (!message.direct && options.direct_size > 0) {
+    std::memcpy(slot(index), options.direct + index * options.direct_size, options.direct_size);
+  }
   message.from.SetSizeFromKernel(headers_[index].msg_hdr.msg_namelen);
   // Control space is rounded up, so room for one descriptor holds two.
   while (message.control.fd_count > options.control.max_fds) {

@@ -41,8 +41,9 @@ Result<size_t> SendBatch(BorrowedFd socket, const uint8_t* packed, const uint32_
                          size_t count, const UnixAddress* to);
 
 struct ReceivedMessage {
-  size_t size;       // bytes in the slot
+  size_t size;       // bytes that are here
   size_t real_size;  // bytes that were sent; more than `size` if the slot was too small
+  bool direct;       // it is in Inbox::Options::direct, not in its slot
   size_t first_fd;   // index into Inbox::fds()
   ReceivedControl control;
   UnixAddress from;
@@ -56,6 +57,11 @@ class Inbox {
     // More than max_fds is closed and reported as truncated. With `timestamp` the end is told from
     // an empty packet, see EnableEndDetection().
     ControlRequest control = {};
+    // The caller's memory, where message i is received at `direct + i * direct_size` if it fits
+    // there, and into its slot, whole, if it does not. direct_size is at most that of a slot; 0:
+    // all go to their slots.
+    uint8_t* direct = nullptr;
+    size_t direct_size = 0;
   };
 
   Inbox(uint8_t* slab, size_t slots, size_t slot_size);
@@ -65,12 +71,13 @@ class Inbox {
   Result<size_t> Receive(BorrowedFd socket, const Options& options);
 
   const ReceivedMessage& message(size_t index) const { return messages_[index]; }
-  const uint8_t* slot(size_t index) const { return slab_ + index * slot_size_; }
+  uint8_t* slot(size_t index) const { return slab_ + index * slot_size_; }
   int TakeFd(size_t index) { return fds_[index].release(); }
   int TakePidFd(size_t index) { return messages_[index].control.pidfd.release(); }
   bool ended() const { return ended_; }
 
  private:
+  size_t SetVectors(size_t index, const Options& options);
   void Judge(size_t index, const Options& options);
 
   uint8_t* slab_;
@@ -80,7 +87,7 @@ class Inbox {
   std::vector<UniqueFd> fds_;
   std::array<ReceivedMessage, kMaxBatch> messages_;
   std::array<mmsghdr, kMaxBatch> headers_;
-  std::array<iovec, kMaxBatch> vectors_;
+  std::array<std::array<iovec, 2>, kMaxBatch> vectors_;
   struct ControlSlot {
     alignas(cmsghdr) char bytes[kMaxControlSpace];
   };

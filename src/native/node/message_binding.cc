@@ -1,5 +1,6 @@
 // core/message_io.h for JS: the hot paths, in plain Node-API. Results are counts or, below zero,
 // errnos; no object is made per message.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -177,13 +178,31 @@ napi_value OpenInbox(napi_env env, napi_callback_info info) {
   return handle;
 }
 
-// Memory of the script's that small messages are copied to, one behind the other.
+// Memory of the script's. Messages are received right into it, or small ones copied to it from
+// their slots, one behind the other.
 class Pool {
  public:
   Pool(Bytes memory, size_t used) : memory_(memory), used_(used) {}
 
+  // Room for as many messages of `size` bytes as there is, at most options->max_messages.
+  void ReceiveInto(size_t size, Inbox::Options* options) {
+    const size_t room = used_ < memory_.size ? (memory_.size - used_) / size : 0;
+    if (room == 0) return;
+    options->max_messages = std::min(options->max_messages, room);
+    options->direct = memory_.data + used_;
+    options->direct_size = size;
+  }
+
   // Gives where the bytes are now, or -1 if they stay in their slot.
-  int32_t Take(const uint8_t* data, size_t size) {
+  int32_t Take(const Inbox& inbox, size_t index, const Inbox::Options& options) {
+    const auto& message = inbox.message(index);
+    if (message.direct) return static_cast<int32_t>(used_ + index * options.direct_size);
+    if (options.direct_size > 0) return -1;
+    return Copy(inbox.slot(index), message.size);
+  }
+
+ private:
+  int32_t Copy(const uint8_t* data, size_t size) {
     if (size > kLargest || used_ + size > memory_.size) return -1;
     std::memcpy(memory_.data + used_, data, size);
     const auto offset = static_cast<int32_t>(used_);
@@ -191,7 +210,6 @@ class Pool {
     return offset;
   }
 
- private:
   static constexpr size_t kLargest = 4096;
 
   Bytes memory_;
@@ -226,11 +244,12 @@ void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** f
 // The bits of `asked`; src/ts/sockets/inbox.ts sets them.
 enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4 };
 
-// receive(inbox, fd, maxMessages, maxFds, asked, pool, poolUsed): -errno, or twice the number of
-// messages, plus 1 if the end of the stream follows them. The memory of the pool is looked up each
-// time: whoever has a message has its ArrayBuffer, and may transfer it away.
+// receive(inbox, fd, maxMessages, maxFds, asked, pool, poolUsed, direct): -errno, or twice the
+// number of messages, plus 1 if the end of the stream follows them. With `direct` messages of up to
+// so many bytes are received into the pool, else small ones copied there. The memory of the pool is
+// looked up each time: whoever has a message has its ArrayBuffer, and may transfer it away.
 napi_value Receive(napi_env env, napi_callback_info info) {
-  napi_value arguments[7];
+  napi_value arguments[8];
   GetArguments(env, info, arguments);
   void* data = nullptr;
   Assert(napi_get_value_external(env, arguments[0], &data) == napi_ok, "expected an inbox");
@@ -242,15 +261,16 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   options.control.credentials = (asked & kAskCredentials) != 0;
   options.control.pidfd = (asked & kAskPidFd) != 0;
   options.control.timestamp = (asked & kAskEnd) != 0;
+  Pool pool(ToBytes(env, arguments[5]), static_cast<size_t>(ToInt(env, arguments[6])));
+  const int direct = ToInt(env, arguments[7]);
+  if (direct > 0) pool.ReceiveInto(static_cast<size_t>(direct), &options);
   const auto received = self->inbox.Receive(ToFd(env, arguments[1]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;
   EnvData* env_data = EnvData::Of(env);
-  Pool pool(ToBytes(env, arguments[5]), static_cast<size_t>(ToInt(env, arguments[6])));
   for (size_t i = 0; i < received.value(); i++) {
     WriteRecord(env_data, self, i, &fds);
-    self->records[i * kColumns + kOffset] =
-        pool.Take(self->inbox.slot(i), self->inbox.message(i).size);
+    self->records[i * kColumns + kOffset] = pool.Take(self->inbox, i, options);
   }
   const int count = static_cast<int>(received.value());
   return FromInt(env, count * 2 + (self->inbox.ended() ? 1 : 0));

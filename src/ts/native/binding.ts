@@ -117,6 +117,7 @@ export interface Binding {
     asked: number,
     pool: Uint8Array,
     poolUsed: number,
+    direct: number,
   ): number;
 
   receiveRaw(fd: number, buffers: readonly Uint8Array[], controlSize: number, flags: number): RawReceived;

@@ -5,6 +5,7 @@ import { Fd } from '../fd/fd';
 import { binding, type InboxHandle } from '../native/binding';
 import type { ControlLimits, Message } from './message';
 import { toCredentials } from './peer';
+import { SharedMemory } from './shared-memory';
 
 // Columns of a record; WriteRecord() of message_binding.cc writes them.
 const SIZE = 0;
@@ -16,7 +17,7 @@ const PID = 5;
 const UID = 6;
 const GID = 7;
 const PIDFD = 8;
-/** Where the bytes are in the pool; -1: only in the message's slot of the slab. */
+/** Where the bytes are in the memory that receive() was given; -1: only in the message's slot of the slab. */
 const OFFSET = 9;
 const COLUMNS = 10;
 
@@ -26,18 +27,22 @@ const NAME_BYTES = 108;
 /** Address space of a slab. Only what messages really fill becomes memory. */
 const SLAB_BYTES = 8 * 1024 * 1024;
 
-/**
- * Small messages share a piece of memory, which lives as long as one of them: a Buffer of its own for each costs more
- * than to receive it.
- */
-const POOL_BYTES = 64 * 1024;
+/** Small messages are copied there from the slab, large ones received right into memory of their own. */
+const SMALL_PIECE_BYTES = 64 * 1024;
+const LARGE_PIECE_BYTES = 256 * 1024;
 /** Pool::kLargest of message_binding.cc. */
-const LARGEST_IN_POOL = 4096;
+const LARGEST_SMALL = 4096;
 
 // Asked of message_binding.cc.
 const ASK_CREDENTIALS = 1;
 const ASK_PIDFD = 2;
 const ASK_END = 4;
+
+/** What receive() gave the messages to be in: `direct` bytes for each, or, if 0, small ones only. */
+interface Place {
+  memory: SharedMemory;
+  direct: number;
+}
 
 export interface Batch {
   messages: Message[];
@@ -58,9 +63,8 @@ export class Inbox {
   readonly #names = Buffer.alloc(MAX_BATCH * NAME_BYTES);
   readonly #fds = new Int32Array(MAX_BATCH * (MAX_FDS_PER_MESSAGE + 1));
   readonly #handle: InboxHandle;
-  #pool = Buffer.alloc(0);
-  #poolUsed = 0;
-  #poolIsFull = false;
+  readonly #small = new SharedMemory(SMALL_PIECE_BYTES);
+  readonly #large = new SharedMemory(LARGE_PIECE_BYTES);
   #lastName = UnixAddress.unnamed;
 
   /** The caller keeps what it gets: the shared one lives as long as somebody uses it. */
@@ -81,18 +85,27 @@ export class Inbox {
   }
 
   /**
-   * Receives what is queued, at most `maxMessages`; never waits.
+   * Receives what is queued, at most `maxMessages`; never waits. Where the messages have the size that is `expected`, in
+   * bytes, and it is a large one, nothing is copied.
    * @returns a negative errno, -EAGAIN if nothing is there, or the messages, which the caller owns
    */
-  receive(fd: number, limits: ControlLimits, maxMessages: number, endOfStream: boolean): Batch | number {
+  receive(
+    fd: number,
+    limits: ControlLimits,
+    { maxMessages, endOfStream, expected }: { maxMessages: number; endOfStream: boolean; expected: number },
+  ): Batch | number {
     const { maxFds, credentials, pidFd } = limits;
     const asked = (credentials ? ASK_CREDENTIALS : 0) | (pidFd ? ASK_PIDFD : 0) | (endOfStream ? ASK_END : 0);
-    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, asked, this.#pool, this.#poolUsed);
+    const direct = expected > LARGEST_SMALL ? Math.min(roundUp(expected), this.#slotSize) : 0;
+    const memory = direct > 0 ? this.#large : this.#small;
+    memory.require(direct > 0 ? direct : LARGEST_SMALL);
+    const { piece, used } = memory;
+    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, asked, piece, used, direct);
     if (result < 0) return result;
-    return { messages: this.#readAll(result >> 1), ended: (result & 1) === 1 };
+    return { messages: this.#readAll(result >> 1, { memory, direct }), ended: (result & 1) === 1 };
   }
 
-  #readAll(count: number): Message[] {
+  #readAll(count: number, place: Place): Message[] {
     const records = this.#records;
     let fdCount = 0;
     for (let index = 0; index < count; index++) fdCount += records[index * COLUMNS + FD_COUNT] as number;
@@ -102,20 +115,13 @@ export class Inbox {
     let firstFd = 0;
     for (let index = 0; index < count; index++) {
       const last = firstFd + (records[index * COLUMNS + FD_COUNT] as number);
-      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? []));
+      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? [], place));
       firstFd = last;
     }
-    if (this.#poolIsFull) this.#renewPool();
     return messages;
   }
 
-  #renewPool(): void {
-    this.#pool = Buffer.allocUnsafeSlow(POOL_BYTES);
-    this.#poolUsed = 0;
-    this.#poolIsFull = false;
-  }
-
-  #read(index: number, fds: Fd[]): Message {
+  #read(index: number, fds: Fd[], place: Place): Message {
     const records = this.#records;
     const at = index * COLUMNS;
     const pidFd = records[at + PIDFD] as number;
@@ -123,7 +129,7 @@ export class Inbox {
     const size = records[at + SIZE] as number;
     const realSize = records[at + REAL_SIZE] as number;
     const message: Message = {
-      data: this.#data(index, size, records[at + OFFSET] as number),
+      data: this.#data(index, size, records[at + OFFSET] as number, place),
       fds,
       from: this.#name(index, records[at + NAME_SIZE] as number),
       truncated: realSize > size,
@@ -137,18 +143,12 @@ export class Inbox {
     return message;
   }
 
-  #data(index: number, size: number, offset: number): Buffer {
-    if (size === 0) return Buffer.alloc(0); // a view of the pool could not be made once that was transferred away
-    if (offset !== -1) {
-      this.#poolUsed = (offset + size + 7) & ~7;
-      return this.#pool.subarray(offset, offset + size);
-    }
-    // A small one that did not fit: the pool is full, or was transferred away.
-    if (size <= LARGEST_IN_POOL) this.#poolIsFull = true;
-    const slot = index * this.#slotSize;
-    const data = Buffer.allocUnsafeSlow(size);
-    this.#slab.copy(data, 0, slot, slot + size);
-    return data;
+  #data(index: number, size: number, offset: number, { memory, direct }: Place): Buffer {
+    if (size === 0) return Buffer.alloc(0);
+    if (offset === -1) return copyOf(this.#slab, index * this.#slotSize, size);
+    // Who keeps a view keeps what lies between it and the next one, too: no more than as much again.
+    if (size * 2 <= direct) return copyOf(memory.piece, offset, size);
+    return memory.take(offset, size);
   }
 
   // Messages tend to come from one sender: the last name is kept.
@@ -158,4 +158,15 @@ export class Inbox {
     if (!this.#lastName.sunPath.equals(bytes)) this.#lastName = UnixAddress.fromSunPath(Buffer.from(bytes));
     return this.#lastName;
   }
+}
+
+/** To whole pages, so that messages that differ a little are expected to be of one size. */
+function roundUp(bytes: number): number {
+  return (bytes + 4095) & ~4095;
+}
+
+function copyOf(memory: Buffer, offset: number, size: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(size);
+  memory.copy(copy, 0, offset, offset + size);
+  return copy;
 }

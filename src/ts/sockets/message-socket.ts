@@ -79,6 +79,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   /** The last batch brought more than one message. */
   #busy = false;
   #quietReads = QUIET_READS - 1; // the first read finds what has queued up
+  /** Bytes of the last message: the next ones are expected to be of that size. */
+  #lastSize = 0;
   #ended = false;
   #endDelivered = false;
   #ref = true;
@@ -390,7 +392,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   #receiveBatch(): void {
     const wanted = this.#batchSize();
-    const batch = this.#inbox.receive(this.#fd.fd, this.#limits, wanted, this.#endOfStream);
+    const batch = this.#receive(wanted, this.#lastSize);
     if (batch === EAGAIN) return;
     if (batch === ENOTCONN && this.#waiters.length === 0) {
       this.#unconnected = true; // listeners wait for connect(); a receive() is told
@@ -407,6 +409,11 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#updateReading();
   }
 
+  #receive(maxMessages: number, expected: number): Batch | number {
+    const endOfStream = this.#endOfStream;
+    return this.#inbox.receive(this.#fd.fd, this.#limits, { maxMessages, endOfStream, expected });
+  }
+
   // One at a time while it is quiet: to prepare for a batch takes longer than to receive one message. Every eighth
   // time we look whether more have come.
   #batchSize(): number {
@@ -421,7 +428,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   // net/core/datagram.c). Of a peer that sent its last packets and closed with some of ours unread, those come first.
   #receiveRest(): void {
     for (let batches = 0; batches < LAST_BATCHES; batches++) {
-      const batch = this.#inbox.receive(this.#fd.fd, this.#limits, MAX_BATCH, this.#endOfStream);
+      const batch = this.#receive(MAX_BATCH, 0);
       if (typeof batch === 'number') return;
       this.#keep(batch);
       if (batch.ended || batch.messages.length < MAX_BATCH) return;
@@ -430,6 +437,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   #keep(batch: Batch): void {
     this.#ready.push(...batch.messages);
+    this.#lastSize = batch.messages.at(-1)?.data.length ?? 0;
     this.#ended = batch.ended;
   }
 

@@ -2,15 +2,19 @@
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { systemError } from '../base/errors';
-import { DEFAULT_MAX_BYTES } from '../base/limits';
 import { Inbox } from './inbox';
 import { type ControlLimits, discard, type Message } from './message';
 import type { Credentials } from './peer';
 
 const { EAGAIN } = constants.errno;
 
+/** As much as libuv reads at once. */
+const READ_BYTES = 64 * 1024;
 /** Reads in one turn of the loop, so that a flood leaves time for others. */
-const READS_PER_TURN = 4;
+const READS_PER_TURN = 16;
+
+/** A read of more is taken for a part of a flood: the next one gets all it can. */
+const FLOOD_BYTES = 4096;
 
 export interface ReaderSocket {
   readonly fd: number;
@@ -27,11 +31,12 @@ export interface ReaderSocket {
 export class StreamReader {
   readonly #stream: Readable;
   readonly #socket: ReaderSocket;
-  readonly #inbox = Inbox.for(DEFAULT_MAX_BYTES);
+  readonly #inbox = Inbox.for(READ_BYTES);
   /** Not before the socket is connected. */
   #open: boolean;
   /** The stream's buffer has room. */
   #wanted = false;
+  #floods = false;
   /** Received, and not to be shown yet. */
   #held: Message | undefined;
   /** Somebody has called read(), and there was nothing. */
@@ -69,7 +74,9 @@ export class StreamReader {
 
   receive(): void {
     for (let reads = 0; reads < READS_PER_TURN && this.#mayReceive; reads++) {
-      const batch = this.#inbox.receive(this.#socket.fd, this.#socket.limits, 1, false);
+      const expected = this.#floods ? READ_BYTES : 0;
+      const asked = { maxMessages: 1, endOfStream: false, expected };
+      const batch = this.#inbox.receive(this.#socket.fd, this.#socket.limits, asked);
       if (batch === -EAGAIN) return;
       if (typeof batch === 'number') {
         this.#stream.destroy(systemError(batch, 'recvmsg'));
@@ -94,6 +101,7 @@ export class StreamReader {
   }
 
   #take(chunk: Message): void {
+    this.#floods = chunk.size > FLOOD_BYTES;
     if (chunk.size === 0) {
       this.#wanted = false;
       this.#stream.push(null);

@@ -1,0 +1,34 @@
+// SharedMemory: memory that received bytes lie in one behind the other. A Buffer of its own for each costs more.
+
+/** Owns one piece at a time. A piece lives as long as a view of it; whoever has one may transfer all of it away. */
+export class SharedMemory {
+  readonly #bytes: number;
+  #piece = Buffer.alloc(0);
+  #used = 0;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  get piece(): Buffer {
+    return this.#piece;
+  }
+
+  /** Where the free bytes of the piece begin. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** There are so many free bytes then: in a new piece, if need be. */
+  require(bytes: number): void {
+    if (this.#piece.length - this.#used >= bytes) return;
+    this.#piece = Buffer.allocUnsafeSlow(Math.max(bytes, this.#bytes));
+    this.#used = 0;
+  }
+
+  /** A view of what was written at `offset`, which with all before it is free no longer. */
+  take(offset: number, size: number): Buffer {
+    this.#used = (offset + size + 7) & ~7;
+    return this.#piece.subarray(offset, offset + size);
+  }
+}
