@@ -1,5 +1,5 @@
 // The cells of the matrix: which runtime runs which test files, how, and what cannot work there.
-import { compiledTest, inWorker, underBun, underDeno, underNode, underQemu } from './run-file.mjs';
+import { compiledTest, inWorker, underBun, underDeno, underNode } from './run-file.mjs';
 
 // Sockets, descriptors, the handoff between processes, and the conformance rows: everything that meets the runtime.
 const sockets = ['close', 'datagram', 'descriptors', 'messages', 'receive', 'room', 'seqpacket-server'].map(
@@ -39,11 +39,8 @@ export const cells = [
     version: 24,
     ...x64,
     files: [...sockets, ...streams, ...lifeCycle],
-    run: (binary, file, options) =>
-      underNode(binary, file, {
-        ...options,
-        env: { ...options.env, NODE_OPTIONS: `--require=${compiledTest('helpers/poll-thread')}` },
-      }),
+    run: underNode,
+    env: { NODE_OPTIONS: `--require=${compiledTest('helpers/poll-thread')}` },
   },
   {
     name: 'node24-arm64',
@@ -51,9 +48,11 @@ export const cells = [
     version: 24,
     cpu: 'arm64',
     libc: 'glibc',
-    files: [...fds, ...sockets, ...streams],
-    run: underQemu,
-    seconds: 240,
+    files: [...everything, ...permission],
+    run: underNode,
+    // Only prebuilds/ has a binary for that CPU.
+    env: { PREBUILDS_ONLY: '1' },
+    seconds: 300,
   },
   { name: 'bun', kind: 'bun', ...x64, files: [...fds, ...sockets, ...streams], run: underBun },
   {
