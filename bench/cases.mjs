@@ -164,5 +164,18 @@ export const cases = [
     cores: 'any',
     link: {},
   },
-  // To come: the handoff itself, and the pool of workers.
+  {
+    name: 'restart',
+    title:
+      'requests that fail when a server is replaced under 160 clients who try once; p99 within 1 s of it',
+    group: 'restart',
+    pattern: 'restart',
+    metric: 'failures',
+    kinds: ['http'],
+    alone: true,
+    cores: 'any',
+    rounds: 3,
+    link: { restarts: 5, runMs: 60_000 },
+    quick: { restarts: 1 },
+  },
 ];

@@ -1,11 +1,10 @@
 /** `npm run zero`: restarts under the load of every kind of client, and 0 of their requests may fail. */
-import * as path from 'node:path';
-import type { RunResult, Setting, Subject } from '../demo/course';
-import { FdpassSubject } from '../demo/fdpass';
+import type { RunResult } from '../demo/course';
 import type { LoadReport } from '../demo/load-process';
 import { count, milliseconds, renderTable } from '../demo/table';
 import { judge } from '../demo/verdict';
 import { compare } from './compare/compare';
+import { ways } from './compare/subjects';
 import { parseOptions } from './options';
 import { installPackages } from './packages';
 import { machine, type Run, runCommand, runUnderCrowd } from './stage';
@@ -38,16 +37,6 @@ const limits = ({ announced = 0, unannounced = 0 }: Partial<LoadReport['resent']
   "  speaks in the very moment when Node's keepAliveTimeout ends its idle connection fails, restart or not.",
 ];
 
-/** Without the successors that break: the demo and the fault matrix have those. */
-function subjectOf(setting: Setting, directory: string): Subject {
-  const subject = new FdpassSubject(setting, path.join(directory, 'control.sock'));
-  return {
-    label: subject.label,
-    start: () => subject.start(),
-    restart: (index) => subject.restart(index),
-  };
-}
-
 async function main(signal: AbortSignal): Promise<number> {
   const { restarts, switches } = parseOptions(
     process.argv.slice(2),
@@ -64,7 +53,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const failure = mix === 'full' || switches.has('compare') ? await installPackages(write) : undefined;
   if (failure !== undefined) write(`not all clients can be installed: ${failure}`);
   const run: Run = { restarts, mix, write, signal };
-  const result = await runUnderCrowd(run, subjectOf);
+  const result = await runUnderCrowd(run, ways.fdpass.make);
   const faults = judge(result);
   write(`\n${summary(result)}\n`);
   for (const line of limits(result.load.resent)) write(line);

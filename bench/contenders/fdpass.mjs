@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 
 import {
+  Fd,
   UnixDatagram,
   UnixSeqpacket,
   UnixSeqpacketServer,
@@ -10,6 +11,7 @@ import {
   UnixStream,
 } from '../../dist/index.js';
 import { byAwaiting, byWriting, inBatches, untilRefused } from '../programs/node/flood.mjs';
+import { intoBuffer } from '../programs/node/into-buffer.mjs';
 
 const packets = ['dgram', 'seqpacket'];
 const oneWay = (kinds, only) => ({ does: { oneway: kinds }, not: ({ fds }) => fds > 0, ...only });
@@ -52,6 +54,12 @@ export const contenders = [
     differsAs: 'sender',
     ...oneWay(['stream', ...packets], using({ flood: untilDrain, sendBufferSize: 212992 })),
     not: ({ size, fds }) => size < 65536 || fds > 0,
+  },
+  {
+    name: 'fdpass-onread',
+    title: 'fdpass, onread buffer',
+    onlyWithItself: true,
+    ...oneWay(['stream'], intoBuffer({ listen: listenForStreams, connect: UnixStream.connect })),
   },
 ];
 
@@ -106,9 +114,13 @@ async function serve(link, on, way) {
   return link.address;
 }
 
+async function listenForStreams(path, onConnection) {
+  new UnixServer().on('connection', onConnection).listen(path);
+}
+
 function deliver(message, on, reply) {
   const count = message.fds.length;
-  for (const fd of message.fds) fd.close();
+  Fd.closeAll(message.fds);
   on.message(message.data, count, reply);
 }
 

@@ -1,9 +1,9 @@
 // Node's own streams: node:net over a unix socket and over TCP.
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import net from 'node:net';
 
 import { byWriting } from '../programs/node/flood.mjs';
+import { intoBuffer } from '../programs/node/into-buffer.mjs';
 
 const does = (kind) => ({ pingpong: [kind], oneway: [kind] });
 const shared = { serve, connect, acceptAndClose, visit };
@@ -23,13 +23,13 @@ export const contenders = [
     onlyWithItself: true,
     does: { oneway: ['stream'] },
     not: ({ fds }) => fds > 0,
-    serve: serveIntoBuffer,
-    connect: connectAndBeConnectedTo,
+    ...intoBuffer({
+      listen: (path, onConnection) =>
+        listen(net.createServer(onConnection), { kind: 'stream', address: path }),
+      connect: (path, options) => net.connect({ path, ...options }),
+    }),
   },
 ];
-
-/** Node's default for a read. */
-const kReadBuffer = 65536;
 
 function place({ kind, address }) {
   if (kind === 'stream') return { path: address };
@@ -67,31 +67,6 @@ function connection(socket) {
     flood: byWriting(socket),
     end: () => new Promise((resolve) => socket.end(resolve)),
   };
-}
-
-/** Only a socket that connects can be given a buffer: it calls back whoever connects to it. */
-async function serveIntoBuffer(link, on) {
-  const server = net.createServer(() => {
-    const onread = { buffer: Buffer.alloc(kReadBuffer), callback: (size, buffer) => read(size, buffer) };
-    const read = (size, buffer) => {
-      on.message(buffer.subarray(0, size), 0);
-      return true;
-    };
-    net
-      .connect({ path: `${link.address}.back`, onread })
-      .once('end', on.end)
-      .on('error', on.end);
-  });
-  return listen(server, link);
-}
-
-async function connectAndBeConnectedTo(link) {
-  const server = net.createServer();
-  rmSync(`${link.address}.back`, { force: true });
-  await listen(server, { kind: 'stream', address: `${link.address}.back` });
-  net.connect({ path: link.address });
-  const [socket] = await once(server, 'connection');
-  return connection(socket);
 }
 
 function acceptAndClose(link, onAccepted) {

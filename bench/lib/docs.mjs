@@ -20,6 +20,7 @@ const kGroups = {
   memory: 'Memory',
   fairness: 'Fairness',
   import: 'Loading the package',
+  restart: 'Restarting a server',
 };
 
 export function writeDocs(record, say) {

@@ -39,6 +39,12 @@ export const metrics = {
     of: ({ sender }) => sender.bytesPerMessage,
     p99: () => null,
   },
+  failures: {
+    unit: 'failed/restart',
+    better: 'less',
+    of: ({ sender }) => sender.failed / sender.restarts,
+    p99: ({ sender }) => sender.p99Ms * 1000,
+  },
   import: { unit: 'ms', better: 'less', of: ({ sender }) => sender.importMs, p99: () => null },
 };
 

@@ -6,6 +6,8 @@ import { firstError } from './output.mjs';
 
 /** Beyond warm-up and run: starting two processes on a busy machine, and emptying queues. */
 const kGraceMs = 15_000;
+/** From SIGTERM, after which a contender may clean up, to SIGKILL. */
+const kKillMs = 5_000;
 
 /**
  * @param commands for each role its command line; the receiver may be missing, or 'started by the sender'
@@ -106,8 +108,10 @@ class Child {
 
   async kill() {
     this.#process.stdin.destroy();
-    if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGKILL');
+    if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), kKillMs);
     await this.#ended;
+    clearTimeout(timer);
   }
 
   #take(text) {

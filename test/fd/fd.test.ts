@@ -41,6 +41,25 @@ test('adopt takes the number over and close closes it, once', () => {
   closeSync(reused);
 });
 
+test('closeAll() closes what is open, whatever was closed or given away before', () => {
+  const numbers = Array.from({ length: 5 }, openNull);
+  const fds = numbers.map((number) => Fd.adopt(number));
+  fds[0]?.close();
+  const given = fds[1]?.detach() as number;
+  Fd.closeAll(fds);
+  assert.deepEqual(
+    fds.map(({ fd }) => fd),
+    [-1, -1, -1, -1, -1],
+  );
+  assert.deepEqual(
+    numbers.map(isOpen),
+    numbers.map((number) => number === given),
+  );
+  Fd.closeAll(fds);
+  Fd.closeAll(new Set([Fd.adopt(given)]));
+  assert.equal(isOpen(given), false);
+});
+
 test('adopting a number that is no descriptor is EBADF', () => {
   const number = openNull();
   closeSync(number);

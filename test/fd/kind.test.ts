@@ -13,7 +13,9 @@ import {
   UnixDatagram,
   UnixSeqpacket,
   UnixSeqpacketServer,
+  UnixStream,
 } from 'fdpass';
+import { RawSocket } from 'fdpass/raw';
 import { adoptReadStream, adoptWriteStream } from '#fdpass/fd/adopt-stream';
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from '#fdpass/fd/describe';
 import { binding } from '#fdpass/native/binding';
@@ -222,5 +224,19 @@ test('a bare number is refused by all, and how to own it is said', async () => {
       code: 'ERR_INVALID_ARG_TYPE',
       message: /Fd\.adopt\(\)/,
     });
+  }
+});
+
+test('constructors that only the types hide refuse what is no Fd, and nothing aborts', () => {
+  for (const Class of [UnixStream, RawSocket, UnixDatagram, UnixSeqpacket] as unknown as (new (
+    ...args: unknown[]
+  ) => unknown)[]) {
+    for (const args of [
+      ['/run/x', {}, true],
+      [5, {}, true],
+      [{ fd: 5 }, {}, true],
+    ]) {
+      assert.throws(() => new Class(...args), TypeError);
+    }
   }
 });

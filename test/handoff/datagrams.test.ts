@@ -87,7 +87,7 @@ test('a UDP socket that reads no more sends in every form of send(), by its addr
   const { port } = receiver.address();
   const fd = Fd.own(binding.bindUdp('127.0.0.1', 0, false, false));
   t.after(() => fd.close());
-  const service = new UdpService('udp4');
+  const service = UdpService.on(fd, 'udp4');
   const send = service.user.send.bind(service.user) as (...args: unknown[]) => void;
   const kept = (...args: unknown[]) =>
     new Promise<void>((resolve, reject) => {

@@ -4,6 +4,7 @@ import * as importing from './import.mjs';
 import * as oneway from './oneway.mjs';
 import * as pingpong from './pingpong.mjs';
 import * as queued from './queued.mjs';
+import * as restart from './restart.mjs';
 import * as sockets from './sockets.mjs';
 
-export const patterns = { connect, import: importing, oneway, pingpong, queued, sockets };
+export const patterns = { connect, import: importing, oneway, pingpong, queued, restart, sockets };

@@ -16,6 +16,8 @@ const passRights =
   `qemu-user 7.2 answers setsockopt() with ENOPROTOOPT for options that it does not know, and SO_PASSRIGHTS of
 Linux 6.16 is younger. (linux-user/syscall.c: do_setsockopt)`.replaceAll('\n', ' ');
 
+const pipesOfBun = 'net.Socket of Bun takes no pipe: adoptSocket() says so (ERR_FDPASS_UNSUPPORTED_RUNTIME)';
+
 const kinds = ['path', 'abstract', 'unnamed'];
 
 export const known = [
@@ -59,5 +61,14 @@ export const known = [
     file: 'conformance/seqpacket',
     titles: ['SP-13 gather send with empty buffers; scatter receive into 9+3 bytes of 13; empty buffer list'],
     reason: emptyMessage,
+  },
+  {
+    cells: ['bun', 'bun-musl'],
+    file: 'fd/kind',
+    titles: ['reading', 'writing'].map(
+      (end) =>
+        `the ${end} end of a pipe goes to adoptSocket(); the others name it, advise, and leave it whole`,
+    ),
+    reason: pipesOfBun,
   },
 ];

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "message_calls.h"
 #include "socket_ops.h"
+#include "sys_calls.h"
 
 namespace fdpass {
 
@@ -43,7 +43,7 @@ Result<size_t> SendMessage(BorrowedFd socket, const OutgoingMessage& message) {
   if (plain && message.buffer_count == 1) {
     // 0.36 us less than sendmsg(2) with nothing but a buffer.
     const iovec& buffer = message.buffers[0];
-    const auto send = [&] { return ::send(socket.get(), buffer.iov_base, buffer.iov_len, flags); };
+    const auto send = [&] { return SysSend(socket.get(), buffer.iov_base, buffer.iov_len, flags); };
     sent = RetryOnInterrupt(send);
   } else {
     OutgoingControl control;
@@ -132,7 +132,7 @@ size_t Inbox::SetVectors(size_t index, const Options& options) {
 void Inbox::Judge(size_t index, const Options& options) {
   ReceivedMessage& message = messages_[index];
   message.real_size = headers_[index].msg_len;
-  message.size = std::min(message.real_size, slot_size_);
+  message.size = std::min(message.real_size, std::max(slot_size_, options.direct_size));
   message.direct = message.size <= options.direct_size;
   if (!message.direct && options.direct_size > 0) {
     std::memcpy(slot(index), options.direct + index * options.direct_size, options.direct_size);

@@ -58,8 +58,8 @@ class Inbox {
     // an empty packet, see EnableEndDetection().
     ControlRequest control = {};
     // The caller's memory, where message i is received at `direct + i * direct_size` if it fits
-    // there, and into its slot, whole, if it does not. direct_size is at most that of a slot; 0:
-    // all go to their slots.
+    // there, and into its slot, whole, if it does not and the slot is larger. 0: all go to their
+    // slots.
     uint8_t* direct = nullptr;
     size_t direct_size = 0;
   };

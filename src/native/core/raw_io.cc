@@ -1,7 +1,7 @@
 #include "raw_io.h"
 
-#include "message_calls.h"
 #include "platform.h"
+#include "sys_calls.h"
 
 namespace fdpass {
 

@@ -1,9 +1,9 @@
 // Ownership of file descriptors: UniqueFd owns and closes, BorrowedFd only uses.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include "sys_calls.h"
 
 namespace fdpass {
 
@@ -37,7 +37,7 @@ class UniqueFd {
   // close(2) is not repeated on EINTR: the number is already free and may be somebody else's.
   void reset(int fd = -1) {
     const int old = std::exchange(fd_, fd);
-    if (old != -1) ::close(old);
+    if (old != -1) SysClose(old);
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "convert.h"
 
+#include <algorithm>
+
 #include "env_data.h"
 #include "sys_error.h"
 
@@ -7,6 +9,18 @@ namespace fdpass {
 
 void Assert(bool holds, const char* what) {
   if (!holds) napi_fatal_error("fdpass", NAPI_AUTO_LENGTH, what, NAPI_AUTO_LENGTH);
+}
+
+size_t GetArguments(napi_env env, napi_callback_info info, napi_value* arguments, size_t count) {
+  size_t given = count;
+  Assert(napi_get_cb_info(env, info, &given, arguments, nullptr, nullptr) == napi_ok, "arguments");
+  return std::min(given, count);
+}
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
 }
 
 int ToInt(napi_env env, napi_value value) {

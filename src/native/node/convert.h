@@ -21,6 +21,11 @@ struct Bytes {
 // The checks behind every conversion: the status is ok, or the process stops with `what`.
 void Assert(bool holds, const char* what);
 
+// Fills `arguments`, with undefined where the caller gave none. Gives how many it gave, at most
+// `count`.
+size_t GetArguments(napi_env env, napi_callback_info info, napi_value* arguments, size_t count);
+void Export(napi_env env, napi_value exports, const char* name, napi_callback function);
+
 int ToInt(napi_env env, napi_value value);
 bool ToBool(napi_env env, napi_value value);
 bool IsUndefined(napi_env env, napi_value value);

@@ -73,6 +73,7 @@ void EnvData::CloseOwned() {
 // The environment ends: process exit or the termination of a worker thread. No JS runs from here.
 void EnvData::OnEnd(void* data) {
   auto* self = static_cast<EnvData*>(data);
+  self->has_ended_ = true;
   self->CloseWatchers();
   self->CloseOwned();
 }

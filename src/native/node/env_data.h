@@ -33,6 +33,10 @@ class EnvData {
   bool has_poll_thread() const { return has_poll_thread_; }
   Result<PollQueue*> OpenPollQueue(napi_env env);
 
+  // False where the end of the environment frees async contexts itself, or nobody does: Deno (2.9)
+  // calls hooks without a handle scope, has none to open, and aborts in napi_async_destroy().
+  bool frees_async_contexts() const { return !has_ended_ || !has_poll_thread_; }
+
   // Called by Watcher around its life at its source.
   void Add(Watcher* watcher);
   void Remove(Watcher* watcher);
@@ -54,10 +58,11 @@ class EnvData {
   bool has_poll_thread_ = false;
   PollQueue* poll_queue_ = nullptr;
   Watcher* first_ = nullptr;
-  std::vector<bool> owned_;  // indexed by number
+  std::vector<uint8_t> owned_;  // indexed by number
   // Node waits for this hook to be removed before it closes the loop. Null before and once it was.
   napi_async_cleanup_hook_handle hook_ = nullptr;
-  bool ending_ = false;
+  bool ending_ = false;     // and the loop waits for its handles
+  bool has_ended_ = false;  // for JS
 };
 
 }  // namespace fdpass

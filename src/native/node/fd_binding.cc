@@ -17,10 +17,29 @@ Napi::Value DuplicateFd(const Napi::CallbackInfo& info) {
   return FromFd(info.Env(), Duplicate(ToFd(info.Env(), info[0])));
 }
 
-// closeFd(fd). Takes the number; an error of close(2) cannot be acted on.
-void CloseFd(const Napi::CallbackInfo& info) {
-  UniqueFd fd(ToInt(info.Env(), info[0]));
-  EnvData::Of(info.Env())->Disown(fd.get());
+// Takes the number; an error of close(2) cannot be acted on.
+void Close(EnvData* env_data, int number) {
+  const UniqueFd fd(number);
+  env_data->Disown(number);
+}
+
+// closeFd(fd). As often called as a message is received with one: in plain Node-API.
+napi_value CloseFd(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  GetArguments(env, info, &argument, 1);
+  Close(EnvData::Of(env), ToInt(env, argument));
+  return nullptr;
+}
+
+// closeFds(fds)
+napi_value CloseFds(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  GetArguments(env, info, &argument, 1);
+  const Bytes bytes = ToBytes(env, argument);
+  const auto* numbers = reinterpret_cast<const int*>(bytes.data);
+  EnvData* env_data = EnvData::Of(env);
+  for (size_t i = 0; i < bytes.size / sizeof(int); i++) Close(env_data, numbers[i]);
+  return nullptr;
 }
 
 // ownFd(fd), disownFd(fd)
@@ -79,7 +98,8 @@ Napi::Value DescribeFd(const Napi::CallbackInfo& info) {
 
 void ExportFdBinding(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicate", Napi::Function::New<DuplicateFd>(env));
-  exports.Set("closeFd", Napi::Function::New<CloseFd>(env));
+  Export(env, exports, "closeFd", CloseFd);
+  Export(env, exports, "closeFds", CloseFds);
   exports.Set("ownFd", Napi::Function::New<WithEnvData<&EnvData::Own>>(env));
   exports.Set("disownFd", Napi::Function::New<WithEnvData<&EnvData::Disown>>(env));
   exports.Set("redirect", Napi::Function::New<RedirectFd>(env));

@@ -14,14 +14,6 @@ namespace fdpass {
 
 namespace {
 
-// Gives how many the caller gave; the others are undefined.
-template <size_t Count>
-size_t GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)[Count]) {
-  size_t count = Count;
-  Assert(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok, "arguments");
-  return count;
-}
-
 napi_value FromInt(napi_env env, int number) {
   napi_value value = nullptr;
   napi_create_int32(env, number, &value);
@@ -76,7 +68,7 @@ Result<size_t> SendPlain(BorrowedFd socket, Bytes data) {
 // send(fd, data, sunPath?, fds?, credentials?): bytes or -errno
 napi_value Send(napi_env env, napi_callback_info info) {
   napi_value arguments[5];
-  const size_t given = GetArguments(env, info, arguments);
+  const size_t given = GetArguments(env, info, arguments, 5);
   const Bytes data = ToBytes(env, arguments[1]);
   if (given == 2) return FromInt(env, CountOrErrno(SendPlain(ToFd(env, arguments[0]), data)));
   const Destination to(env, arguments[2]);
@@ -93,7 +85,7 @@ napi_value Send(napi_env env, napi_callback_info info) {
 // sendVector(fd, buffers, sunPath?, fds?, credentials?, control?, flags): bytes or -errno
 napi_value SendVector(napi_env env, napi_callback_info info) {
   napi_value arguments[7];
-  GetArguments(env, info, arguments);
+  GetArguments(env, info, arguments, 7);
   std::vector<iovec> buffers = ToVectors(env, arguments[1]);
   const Destination to(env, arguments[2]);
   const Attachment attachment(env, arguments[3], arguments[4]);
@@ -114,7 +106,7 @@ napi_value SendVector(napi_env env, napi_callback_info info) {
 // sendBatch(fd, packed, sizes, sunPath | undefined): messages or -errno
 napi_value SendPacked(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
-  GetArguments(env, info, arguments);
+  GetArguments(env, info, arguments, 4);
   const Bytes packed = ToBytes(env, arguments[1]);
   const Bytes sizes = ToBytes(env, arguments[2]);
   const Destination to(env, arguments[3]);
@@ -157,7 +149,7 @@ struct ScriptInbox {
 // openInbox(slab, slots, slotSize, records, names, fds): handle
 napi_value OpenInbox(napi_env env, napi_callback_info info) {
   napi_value arguments[6];
-  GetArguments(env, info, arguments);
+  GetArguments(env, info, arguments, 6);
   auto* self = new ScriptInbox(ToBytes(env, arguments[0]).data,
                                static_cast<size_t>(ToInt(env, arguments[1])),
                                static_cast<size_t>(ToInt(env, arguments[2])));
@@ -250,7 +242,7 @@ enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4 };
 // looked up each time: whoever has a message has its ArrayBuffer, and may transfer it away.
 napi_value Receive(napi_env env, napi_callback_info info) {
   napi_value arguments[8];
-  GetArguments(env, info, arguments);
+  GetArguments(env, info, arguments, 8);
   void* data = nullptr;
   Assert(napi_get_value_external(env, arguments[0], &data) == napi_ok, "expected an inbox");
   auto* self = static_cast<ScriptInbox*>(data);
@@ -274,12 +266,6 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   }
   const int count = static_cast<int>(received.value());
   return FromInt(env, count * 2 + (self->inbox.ended() ? 1 : 0));
-}
-
-void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
-  napi_set_named_property(env, exports, name, value);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ void Watcher::Close() {
   // peer told.
   fd_.reset();
   napi_delete_reference(env_, callback_);
-  napi_async_destroy(env_, context_);
+  if (env_data_->frees_async_contexts()) napi_async_destroy(env_, context_);
   if (detached == Detached::kNow) LetGo();
 }
 

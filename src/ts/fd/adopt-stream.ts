@@ -1,6 +1,8 @@
 // adoptReadStream(), adoptWriteStream(): an owned file becomes the stream of node:fs.
 import * as fs from 'node:fs';
+import { unsupportedRuntime } from '../base/runtime';
 import { Fd } from './fd';
+import { isKnownToFs } from './fs-number';
 import { requireKind } from './kind';
 
 export interface AdoptReadStreamOptions {
@@ -17,8 +19,8 @@ export interface AdoptReadStreamOptions {
  * A file, a memfd or a device as fs.ReadStream. Consumes `fd`: the stream closes it at its end or by destroy(). The
  * reads are made by threads and left blocking; O_NONBLOCK, which belongs to everyone who holds the descriptor, is
  * not touched. Where somebody has set it, a device without input fails with EAGAIN.
- * @throws ERR_FDPASS_WRONG_KIND for anything else, or what is open for writing only; ERR_FDPASS_CLOSED; as
- * fs.createReadStream() for wrong options, and `fd` stays the caller's
+ * @throws ERR_FDPASS_WRONG_KIND for anything else, or what is open for writing only; ERR_FDPASS_CLOSED;
+ * ERR_FDPASS_UNSUPPORTED_RUNTIME in Deno; as fs.createReadStream() for wrong options. `fd` stays the caller's
  */
 export function adoptReadStream(fd: Fd, options: AdoptReadStreamOptions = {}): fs.ReadStream {
   requireKind(fd, 'adoptReadStream()');
@@ -42,8 +44,8 @@ export interface AdoptWriteStreamOptions {
 
 /**
  * A file, a memfd or a device as fs.WriteStream, under the same terms as adoptReadStream().
- * @throws ERR_FDPASS_WRONG_KIND for anything else, or what is open for reading only; ERR_FDPASS_CLOSED; as
- * fs.createWriteStream() for wrong options, and `fd` stays the caller's
+ * @throws ERR_FDPASS_WRONG_KIND for anything else, or what is open for reading only; ERR_FDPASS_CLOSED;
+ * ERR_FDPASS_UNSUPPORTED_RUNTIME in Deno; as fs.createWriteStream() for wrong options. `fd` stays the caller's
  */
 export function adoptWriteStream(fd: Fd, options: AdoptWriteStreamOptions = {}): fs.WriteStream {
   requireKind(fd, 'adoptWriteStream()');
@@ -61,6 +63,7 @@ type Close = (number: number, done?: fs.NoParamCallback) => void;
 // The stream has the number, its owner stays an Fd that the stream alone knows: so it is closed also when the stream
 // is lost, or its worker thread is terminated. close(2) of a file can take long and is left to a thread.
 function makeStream<S>(fd: Fd, make: (number: number, close: Close) => S): S {
+  if (!isKnownToFs(fd)) throw unsupportedRuntime('fs on a descriptor');
   let owner = fd; // the caller's, until the stream stands
   const stream = make(fd.fd, (_, done) => fs.close(owner.detach(), done));
   owner = Fd.adopt(fd.detach());

@@ -1,8 +1,12 @@
 // lend(): the number behind anything of Node that has a descriptor, borrowed for one call.
+import cluster from 'node:cluster';
 import dgram from 'node:dgram';
+import http from 'node:http';
 import net from 'node:net';
 import { FdpassError, invalidArgType } from '../base/errors';
+import { unsupportedRuntime } from '../base/runtime';
 import { validateFdNumber } from '../base/validate';
+import { type Handle, handleOf, udpHandleOf } from './handle';
 
 /** Something with a descriptor, lent and never consumed. { fd } covers Fd, fs.promises.FileHandle and fs streams. */
 export type FdLike =
@@ -12,26 +16,23 @@ export type FdLike =
   | dgram.Socket
   | { readonly fd: number | string | Buffer };
 
-interface WithHandle {
-  _handle?: { fd?: number } | null;
-}
-
 /**
  * @param index where it is in the argument `name`, if that is a list
  * @returns the number, valid until the owner closes it
- * @throws TypeError for something that has no descriptor, ERR_FDPASS_CLOSED for something closed
+ * @throws TypeError for something that has no descriptor; ERR_FDPASS_CLOSED for something closed;
+ * ERR_FDPASS_UNSUPPORTED_RUNTIME for an object of net or dgram in Deno, of http in Bun
  */
 export function lend(from: FdLike, name = 'from', index?: number): number {
   // The text is made for the error only: it costs more than the rest.
   if (typeof from === 'number')
     return isFdNumber(from) ? from : validateFdNumber(argument(name, index), from);
-  if (from instanceof net.Server || from instanceof net.Socket) {
-    return openNumber(from, (from as WithHandle)._handle?.fd);
-  }
-  if (from instanceof dgram.Socket) return openNumber(from, udpHandle(from)?.fd);
+  if (from instanceof net.Server || from instanceof net.Socket) return numberOf(from, handleOf(from));
+  if (from instanceof dgram.Socket) return numberOf(from, udpHandleOf(from));
   if (from !== null && typeof from === 'object' && 'fd' in from && typeof from.fd === 'number') {
     return openNumber(from, from.fd);
   }
+  // No net.Server: Bun's.
+  if ((from as unknown) instanceof http.Server) throw unsupportedRuntime('descriptor of an object');
   throw invalidArgType(
     argument(name, index),
     'an Fd, a net.Server, a net.Socket, a dgram.Socket, a FileHandle or an open descriptor number',
@@ -47,6 +48,13 @@ function argument(name: string, index: number | undefined): string {
   return index === undefined ? name : `${name}[${index}]`;
 }
 
+function numberOf(from: object, handle: Handle | null | undefined): number {
+  // A cluster worker has handles without a descriptor, too.
+  if (handle && handle.fd === undefined && !cluster.isWorker)
+    throw unsupportedRuntime('descriptor of an object');
+  return openNumber(from, handle?.fd);
+}
+
 function openNumber(from: object, fd: number | undefined): number {
   if (fd === undefined || fd < 0) {
     throw new FdpassError(
@@ -55,11 +63,4 @@ function openNumber(from: object, fd: number | undefined): number {
     );
   }
   return validateFdNumber('from.fd', fd);
-}
-
-// dgram keeps its handle in an object under a private symbol; Node 26 removed the deprecated _handle.
-function udpHandle(socket: dgram.Socket): { fd?: number } | null | undefined {
-  const symbol = Object.getOwnPropertySymbols(socket).find((one) => one.description === 'state symbol');
-  if (symbol === undefined) return undefined;
-  return (socket as unknown as Record<symbol, { handle?: { fd?: number } | null }>)[symbol]?.handle;
 }

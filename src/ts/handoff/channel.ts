@@ -1,6 +1,6 @@
 // ControlChannel: frames of one transaction over one seqpacket connection.
 import { type FdpassError, hasCode } from '../base/errors';
-import type { Fd } from '../fd/fd';
+import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { Message } from '../sockets/message';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
@@ -36,7 +36,7 @@ export class ControlChannel {
     };
     socket.on('message', (message: Message) => {
       if (!this.#open) {
-        for (const fd of message.fds) fd.close();
+        Fd.closeAll(message.fds);
         return;
       }
       this.#onMessage(message);
@@ -98,7 +98,7 @@ export class ControlChannel {
     try {
       frame = this.#check(message);
     } catch (error) {
-      for (const fd of message.fds) fd.close();
+      Fd.closeAll(message.fds);
       this.#handlers.onGarbage((error as FdpassError).message);
       return;
     }

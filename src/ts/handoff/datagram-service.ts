@@ -2,11 +2,12 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { Fd } from '../fd/fd';
+import { bindDuplicate } from '../fd/udp';
 import { UnixDatagram } from '../sockets/datagram';
 import type { SocketOptions } from '../sockets/message';
 import type { DrainCount } from './connections';
 import type { Service } from './service';
-import { bindDuplicate, UdpSender } from './udp-sender';
+import { UdpSender, withDuplicate } from './udp-sender';
 
 /**
  * Both processes read until the takeover is final: each datagram goes to one of them, and to nobody twice. From there the
@@ -40,7 +41,16 @@ export class UdpService extends UnpausedService {
   #closed = false;
   #sender: UdpSender | undefined;
 
-  constructor(type: dgram.SocketType) {
+  /**
+   * On `fd`, which is lent.
+   * @throws ERR_FDPASS_UNSUPPORTED_RUNTIME now and not at ready()
+   */
+  static on(fd: Fd, type: dgram.SocketType): UdpService {
+    withDuplicate(fd, type, () => {});
+    return new UdpService(type);
+  }
+
+  private constructor(type: dgram.SocketType) {
     super();
     this.#type = type;
     this.user = dgram.createSocket(type);

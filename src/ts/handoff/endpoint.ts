@@ -8,6 +8,7 @@ import { validateInteger } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { requireServer } from '../fd/server';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { stateError } from './state-error';
@@ -84,11 +85,10 @@ export async function streamPlace(options: ListenerOptions): Promise<Place & { b
   };
 }
 
-/** @throws TypeError; ERR_HANDOFF_STATE: it listens already */
+/** @throws TypeError; ERR_FDPASS_UNSUPPORTED_RUNTIME; ERR_HANDOFF_STATE: it listens already */
 export function validateServer(name: string, server: net.Server): void {
   if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
-  if (!(server instanceof net.Server))
-    throw invalidArgType('server', 'a server of net, http, https or http2', server);
+  requireServer(server);
   if (server.listening)
     throw stateError('this server listens already; give it to listen() instead of calling its own');
 }

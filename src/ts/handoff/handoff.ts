@@ -107,7 +107,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * Gives `server` the predecessor's listener of that name, or binds a new one. Nothing is accepted, and
    * 'listening' is not emitted, before ready(): until then clients are the predecessor's.
    * @param server of net, tls, http, https or http2, which must not listen yet
-   * @throws SystemError EADDRINUSE, EACCES, ...; ERR_HANDOFF_NAME_TAKEN; ERR_HANDOFF_STATE after ready()
+   * @throws SystemError EADDRINUSE, EACCES, ...; ERR_HANDOFF_NAME_TAKEN; ERR_HANDOFF_STATE after ready();
+   * ERR_FDPASS_UNSUPPORTED_RUNTIME in Bun for a server of http or https
    */
   async listen<S extends net.Server>(name: string, server: S, options: ListenerOptions): Promise<S> {
     validateServer(name, server);
@@ -125,13 +126,13 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * A UDP socket: the predecessor's of that name, or a new one. It is bound, and reads, from ready() on; do not send()
    * before. Until the takeover is final both processes read, each datagram once; then the old one emits 'close', and
    * send(), address() and close() still work, for answers that are under way.
-   * @throws as listen()
+   * @throws as listen(); ERR_FDPASS_UNSUPPORTED_RUNTIME in Deno
    */
   async bindUdp(name: string, options: UdpOptions): Promise<dgram.Socket> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     const place = udpPlace(options);
     this.#tenure.requireBoot('bindUdp()');
-    const service = () => new UdpService(options.type ?? 'udp4');
+    const service = (fd: Fd) => UdpService.on(fd, options.type ?? 'udp4');
     return this.#registry.claim(name, { place, service }).user;
   }
 

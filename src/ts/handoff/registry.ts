@@ -3,7 +3,7 @@ import { FdpassError, outOfRange } from '../base/errors';
 import { linkOf } from '../fd/access';
 import { UnixAddress } from '../fd/address';
 import { describeFd, explain, type FdInfo, printEndpoint } from '../fd/describe';
-import type { Fd } from '../fd/fd';
+import { Fd } from '../fd/fd';
 import { type BoundName, holdName } from '../names/bind-path';
 import type { DrainCount } from './connections';
 import { KeptService } from './datagram-service';
@@ -197,7 +197,7 @@ export class Registry {
 
   /** What nobody has claimed is closed: nobody would accept on it. */
   closeInherited(): void {
-    for (const fd of this.#inherited.values()) fd.close();
+    Fd.closeAll(this.#inherited.values());
     this.#inherited.clear();
   }
 

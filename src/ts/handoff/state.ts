@@ -7,6 +7,7 @@ import { FdpassError, invalidArgType } from '../base/errors';
 import { validateOptions } from '../base/options';
 import { validateInteger } from '../base/validate';
 import { Fd } from '../fd/fd';
+import { withFsNumber } from '../fd/fs-number';
 import { binding } from '../native/binding';
 import type { StateLabel } from './payloads';
 
@@ -63,7 +64,9 @@ export function writeState(version: number, get: () => unknown, maxBytes: number
   if (bytes.length > maxBytes) throw badState(tooLong(bytes.length, maxBytes));
   const fd = Fd.own(binding.createMemfd('fdpass-state'));
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd.fd, bytes, at);
+    withFsNumber(fd, 'r+', (number) => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(number, bytes, at);
+    });
     binding.seal(fd.fd);
   } catch (error) {
     fd.close();
@@ -77,16 +80,21 @@ export function readState({ fd, label }: StateBlob, maxBytes: number): HandedSta
   if (label.bytes > maxBytes) throw badState(tooLong(label.bytes, maxBytes));
   // Without the seals it could change, or shrink, while it is read.
   if (!binding.isSealed(fd.fd)) throw badState('the state is not sealed');
-  const { size } = fstatSync(fd.fd);
-  if (size !== label.bytes) throw badState(`the state has ${size} bytes, not ${label.bytes}`);
-  const bytes = Buffer.alloc(size);
-  for (let at = 0; at < size; ) at += readSync(fd.fd, bytes, at, size - at, at);
+  const bytes = withFsNumber(fd, 'r', (number) => readAll(number, label.bytes));
   if (hashOf(bytes) !== label.sha256) throw badState('the state does not have the hash that was announced');
   try {
     return { version: label.version, value: deserialize(bytes) };
   } catch (cause) {
     throw badState(`the state cannot be read by Node ${process.version}: ${textOf(cause)}`, cause);
   }
+}
+
+function readAll(number: number, wanted: number): Buffer {
+  const { size } = fstatSync(number);
+  if (size !== wanted) throw badState(`the state has ${size} bytes, not ${wanted}`);
+  const bytes = Buffer.alloc(size);
+  for (let at = 0; at < size; ) at += readSync(number, bytes, at, size - at, at);
+  return bytes;
 }
 
 /** What is optional and fails is undefined, and told as a process warning. */

@@ -1,6 +1,6 @@
 // Succession: drives the successor's machine over the connection to the holder.
 import { FdpassError } from '../base/errors';
-import type { Fd } from '../fd/fd';
+import { Fd } from '../fd/fd';
 import { passRights } from '../sockets/passing';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { HandoffBusyError } from './busy';
@@ -149,7 +149,7 @@ export class Succession {
         return;
       } finally {
         // What the registry has taken is its own; the rest is nobody's.
-        for (const fd of fds) fd.close();
+        Fd.closeAll(fds);
       }
     }
     this.#dispatch({ type: 'frame', frame });

@@ -3,24 +3,9 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { isIP } from 'node:net';
 import { Fd } from '../fd/fd';
+import { bindDuplicate } from '../fd/udp';
 
-/** Binds a socket of Node to a duplicate of `fd`, which is lent. */
-export function bindDuplicate(socket: dgram.Socket, fd: Fd): void {
-  const duplicate = Fd.dup(fd);
-  try {
-    // exclusive: else a cluster worker would look for the number in the primary.
-    socket.bind({ fd: duplicate.fd, exclusive: true });
-    duplicate.detach(); // Node's own from here
-  } catch (error) {
-    duplicate.close();
-    throw error;
-  }
-}
-
-/**
- * A dgram.Socket of Node reads as soon as it is bound, and cannot be told not to. But the loop asks the kernel only once
- * the current turn is over: one that is bound, sends and is closed within a turn has read nothing.
- */
+/** Sends from a socket that others read, without reading from it. */
 export class UdpSender {
   readonly #type: dgram.SocketType;
   readonly #fd: Fd;
@@ -60,13 +45,23 @@ export class UdpSender {
   }
 
   #sendNow(args: unknown[]): void {
-    const socket = dgram.createSocket({ type: this.#type, lookup: resolved });
-    try {
-      bindDuplicate(socket, this.#fd);
-      Reflect.apply(socket.send, socket, args);
-    } finally {
-      socket.close();
-    }
+    withDuplicate(this.#fd, this.#type, (socket) => Reflect.apply(socket.send, socket, args));
+  }
+}
+
+/**
+ * A dgram.Socket of Node reads as soon as it is bound, and cannot be told not to. But the loop asks the kernel only once
+ * the current turn is over: one that is bound, used and closed within a turn has read nothing.
+ * @param fd lent
+ * @throws ERR_FDPASS_UNSUPPORTED_RUNTIME
+ */
+export function withDuplicate(fd: Fd, type: dgram.SocketType, use: (socket: dgram.Socket) => void): void {
+  const socket = dgram.createSocket({ type, lookup: resolved });
+  try {
+    bindDuplicate(socket, fd);
+    use(socket);
+  } finally {
+    socket.close();
   }
 }
 

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
   constants as fs,
   lstatSync,
   openSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { systemError } from '../base/errors';
-import { Fd } from '../fd/fd';
+import { describeFd } from '../fd/describe';
 
 /** open(2); include/uapi/asm-generic/fcntl.h. A handle on the file itself; a socket cannot be opened otherwise. */
 const O_PATH = 0o10000000;
@@ -75,12 +76,16 @@ export class SocketFile {
   setAccess(access: Access): void {
     if (!asksForAccess(access)) return;
     const { mode, owner } = access;
-    using file = Fd.adopt(openSync(this.#path, O_PATH | fs.O_NOFOLLOW));
-    const { device, inode } = file.describe();
-    if (!this.#is(device, inode)) throw systemError(-constants.errno.ENOENT, 'open');
-    const self = `/proc/self/fd/${file.fd}`; // fchmod(2) and fchown(2) refuse an O_PATH descriptor
-    if (owner !== undefined) chownSync(self, owner.uid, owner.gid);
-    chmodSync(self, mode ?? ALL_PERMISSIONS & ~umask());
+    const file = openSync(this.#path, O_PATH | fs.O_NOFOLLOW);
+    try {
+      const { device, inode } = describeFd(file);
+      if (!this.#is(device, inode)) throw systemError(-constants.errno.ENOENT, 'open');
+      const self = `/proc/self/fd/${file}`; // fchmod(2) and fchown(2) refuse an O_PATH descriptor
+      if (owner !== undefined) chownSync(self, owner.uid, owner.gid);
+      chmodSync(self, mode ?? ALL_PERMISSIONS & ~umask());
+    } finally {
+      closeSync(file); // not by an Fd: Deno's fs keeps a list of its numbers, and closes the next one with this number
+    }
   }
 
   /** Takes the name `to` over from whatever has it, atomically. rename(2) */

@@ -1,6 +1,7 @@
 // Loads the addon and types its exports. The only file that knows how the binary is found.
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
+import { hasUvPoll } from './runtime';
 
 /** Opaque handles of the addon. */
 export type WatcherHandle = { readonly watcher: unique symbol };
@@ -41,6 +42,7 @@ export interface InetEndpoint {
 export interface Binding {
   duplicate(fd: number): number;
   closeFd(fd: number): void;
+  closeFds(fds: Int32Array): void;
   /**
    * Every number that this addon makes is closed with its environment, as is one given to ownFd(): a worker
    * thread that is terminated runs no JS any more. Until disownFd() or closeFd().
@@ -140,14 +142,9 @@ export interface Binding {
 /** True where descriptors can be passed: Linux. Elsewhere createHandoff() serves without handing over, the rest throws. */
 export const isSupported: boolean = process.platform === 'linux';
 
-/** Of libuv's uv_poll_t Bun has none (it aborts), and Deno one that reports once. */
-function hasUvPoll(): boolean {
-  return process.versions['bun'] === undefined && process.versions['deno'] === undefined;
-}
-
 function load(): Binding {
   const found = find();
-  if (!hasUvPoll()) found.usePollThread();
+  if (!hasUvPoll) found.usePollThread();
   return found;
 }
 

@@ -70,6 +70,6 @@ export class KeptAttachment {
   }
 
   close(): void {
-    for (const fd of this.#fds) fd.close();
+    Fd.closeAll(this.#fds);
   }
 }

@@ -2,10 +2,12 @@
 import net from 'node:net';
 import { onCancel } from '../base/abort';
 import { invalidArgType } from '../base/errors';
+import { unsupportedRuntime } from '../base/runtime';
 import { validateObject, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { handleOf } from '../fd/handle';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { Connecting } from './connecting';
@@ -27,7 +29,8 @@ export interface ConnectUnixOptions {
  * http.Agent and http2.connect(), `tls.connect({ socket: connectUnix('@app') })`. A full backlog is waited for.
  *
  * Emits 'connect' and 'ready'. Whatever fails comes as 'error' and 'close', never as an exception: SystemError with
- * syscall 'connect' (ENOENT, ECONNREFUSED, EACCES, EPROTOTYPE) or 'bind' (localAddress), ERR_FDPASS_TIMEOUT, AbortError.
+ * syscall 'connect' (ENOENT, ECONNREFUSED, EACCES, EPROTOTYPE) or 'bind' (localAddress), ERR_FDPASS_TIMEOUT, AbortError;
+ * in Bun ERR_FDPASS_UNSUPPORTED_RUNTIME.
  * @throws TypeError, RangeError for wrong arguments. unix(7), connect(2)
  */
 export function connectUnix(address: AddressLike, options: ConnectUnixOptions = {}): net.Socket {
@@ -58,6 +61,8 @@ function open(allowHalfOpen: boolean): UnixClient {
   }
   using fd = Fd.own(number);
   const client = new UnixClient(allowHalfOpen, fd.fd);
+  // Left as it is: the descriptor is not its own.
+  if (!handleOf(client)) return new UnixClient(allowHalfOpen, unsupportedRuntime('socket on a descriptor'));
   fd.detach(); // the handle of net.Socket closes it from here
   return client;
 }

@@ -165,7 +165,7 @@ export abstract class ConnectionServer<Connection extends Closable> extends Even
     listener?.readiness.close();
     if (unlink) listener?.name.unlink();
     listener?.fd.close();
-    for (const fd of this.#accepted.splice(0)) fd.close();
+    Fd.closeAll(this.#accepted.splice(0));
     await new Promise<void>((resolve) => process.nextTick(resolve));
     this.emit('close');
   }

@@ -44,6 +44,14 @@ interface Place {
   direct: number;
 }
 
+/** Where a read of a stream goes. */
+export interface ReadTarget {
+  /** From `offset` to the end of `memory`, at least one byte. */
+  room(): { memory: Uint8Array; offset: number };
+  /** The bytes that were read there. */
+  take(size: number): Buffer;
+}
+
 export interface Batch {
   messages: Message[];
   /** Seqpacket: the peer has closed or shut down; nothing comes after these messages. */
@@ -56,6 +64,7 @@ export interface Batch {
  */
 export class Inbox {
   static readonly #shared = new Map<number, WeakRef<Inbox>>();
+  static #forStreams: WeakRef<Inbox> | undefined;
 
   readonly #slab: Buffer;
   readonly #slotSize: number;
@@ -73,6 +82,16 @@ export class Inbox {
     if (inbox === undefined) {
       inbox = new Inbox(maxBytes);
       Inbox.#shared.set(maxBytes, new WeakRef(inbox));
+    }
+    return inbox;
+  }
+
+  /** Only for read(): it has no slab. The caller keeps it, as above. */
+  static forStreams(): Inbox {
+    let inbox = Inbox.#forStreams?.deref();
+    if (inbox === undefined) {
+      inbox = new Inbox(0);
+      Inbox.#forStreams = new WeakRef(inbox);
     }
     return inbox;
   }
@@ -105,6 +124,21 @@ export class Inbox {
     return { messages: this.#readAll(result >> 1, { memory, direct }), ended: (result & 1) === 1 };
   }
 
+  /**
+   * One read of a stream, into the room that there is.
+   * @returns a negative errno, -EAGAIN if nothing is there, or what came, of 0 bytes at the end
+   */
+  read(fd: number, limits: ControlLimits, target: ReadTarget): Message | number {
+    const { memory, offset } = target.room();
+    const asked = limits.credentials ? ASK_CREDENTIALS : 0;
+    const room = memory.length - offset;
+    const result = binding.receive(this.#handle, fd, 1, limits.maxFds, asked, memory, offset, room);
+    if (result < 0) return result;
+    const fdCount = this.#records[FD_COUNT] as number;
+    const fds = fdCount === 0 ? [] : Fd.ownAll(this.#fds.subarray(0, fdCount));
+    return this.#read(0, fds, target.take(this.#records[SIZE] as number));
+  }
+
   #readAll(count: number, place: Place): Message[] {
     const records = this.#records;
     let fdCount = 0;
@@ -115,13 +149,13 @@ export class Inbox {
     let firstFd = 0;
     for (let index = 0; index < count; index++) {
       const last = firstFd + (records[index * COLUMNS + FD_COUNT] as number);
-      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? [], place));
+      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? [], this.#data(index, place)));
       firstFd = last;
     }
     return messages;
   }
 
-  #read(index: number, fds: Fd[], place: Place): Message {
+  #read(index: number, fds: Fd[], data: Buffer): Message {
     const records = this.#records;
     const at = index * COLUMNS;
     const pidFd = records[at + PIDFD] as number;
@@ -129,7 +163,7 @@ export class Inbox {
     const size = records[at + SIZE] as number;
     const realSize = records[at + REAL_SIZE] as number;
     const message: Message = {
-      data: this.#data(index, size, records[at + OFFSET] as number, place),
+      data,
       fds,
       from: this.#name(index, records[at + NAME_SIZE] as number),
       truncated: realSize > size,
@@ -143,7 +177,9 @@ export class Inbox {
     return message;
   }
 
-  #data(index: number, size: number, offset: number, { memory, direct }: Place): Buffer {
+  #data(index: number, { memory, direct }: Place): Buffer {
+    const size = this.#records[index * COLUMNS + SIZE] as number;
+    const offset = this.#records[index * COLUMNS + OFFSET] as number;
     if (size === 0) return Buffer.alloc(0);
     if (offset === -1) return copyOf(this.#slab, index * this.#slotSize, size);
     // Who keeps a view keeps what lies between it and the next one, too: no more than as much again.

@@ -1,12 +1,13 @@
 // listenUnix(): a server of Node listens on any AF_UNIX address.
-import net from 'node:net';
-import { FdpassError, invalidArgType } from '../base/errors';
+import type net from 'node:net';
+import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
 import { validateInteger, validateObject } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { adoptServer, refuseClusterWorker } from '../fd/adopt';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { requireServer } from '../fd/server';
 import { type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 
@@ -23,16 +24,14 @@ export interface ListenUnixOptions extends BindOptions {
  *
  * On rejection nothing is left, and the server can listen again.
  * @throws SystemError EADDRINUSE, EACCES, ENOENT, EPERM; ERR_SERVER_ALREADY_LISTEN; ERR_FDPASS_CLUSTER_WORKER;
- * TypeError, RangeError for wrong arguments. unix(7)
+ * ERR_FDPASS_UNSUPPORTED_RUNTIME in Bun for a server of http or https; TypeError, RangeError for wrong arguments. unix(7)
  */
 export async function listenUnix<S extends net.Server>(
   server: S,
   address: AddressLike,
   options: ListenUnixOptions = {},
 ): Promise<S> {
-  if (!(server instanceof net.Server)) {
-    throw invalidArgType('server', 'a net, tls, http, https or http2 server', server);
-  }
+  requireServer(server);
   const to = UnixAddress.from(address);
   validateObject('options', options);
   const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
@@ -70,8 +69,11 @@ async function serve(
   }
 }
 
+type End = (...args: unknown[]) => void;
+
 interface Internals {
-  _handle: { close(done?: () => void): void };
+  /** In Bun it has stop() instead. */
+  _handle: { close: End; stop?: End };
   _pipeName: string | undefined;
 }
 
@@ -85,11 +87,12 @@ interface Internals {
 function lendName(server: net.Server, name: BoundName, address: UnixAddress): void {
   const internals = server as unknown as Internals;
   const { _handle: handle } = internals;
-  const { close } = handle;
-  handle.close = (done) => {
+  const verb = handle.stop === undefined ? 'close' : 'stop';
+  const end = handle[verb] as End;
+  handle[verb] = (...args) => {
     name.unlink();
     internals._pipeName = undefined;
-    close.call(handle, done);
+    Reflect.apply(end, handle, args);
   };
   // What server.address() shows: a Pipe that was bound elsewhere does not know its name.
   internals._pipeName = address.sunPath.toString();

@@ -276,8 +276,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     if (this.#state !== 'open') return;
     this.#readable = false;
     this.#updateReading();
-    const error = closedError(this.constructor.name);
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#rejectWaiters();
     this.#updateReading();
   }
 
@@ -485,6 +484,10 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     if (this.#state === 'open') this.emit('drain');
   }
 
+  #rejectWaiters(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(closedError(this.constructor.name));
+  }
+
   #shut(): void {
     this.#state = 'closing';
     this.#stopSignal();
@@ -492,9 +495,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.beforeClose();
     this.#fd.close();
     for (const message of this.#ready.splice(0)) discard(message);
-    const error = closedError(this.constructor.name);
-    this.#outbox.clear(error);
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#outbox.clear(() => closedError(this.constructor.name));
+    this.#rejectWaiters();
     process.nextTick(() => {
       this.#state = 'closed';
       this.emit('close');

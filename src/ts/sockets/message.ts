@@ -9,7 +9,7 @@ import {
 } from '../base/limits';
 import { validateInteger, validateObject } from '../base/validate';
 import type { UnixAddress } from '../fd/address';
-import type { Fd } from '../fd/fd';
+import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { Credentials } from './peer';
 
@@ -97,6 +97,6 @@ export function validateSocketOptions(options: SocketOptions): MessageLimits {
 
 /** Closes what a message brought and nobody wanted. */
 export function discard(message: Message): void {
-  for (const fd of message.fds) fd.close();
+  Fd.closeAll(message.fds);
   message.pidFd?.close();
 }

@@ -75,7 +75,9 @@ export interface RawMessage {
 export class RawSocket implements Disposable {
   readonly #fd: Fd;
 
+  /** Plain JavaScript can call it: the addon would abort on what has no number. */
   private constructor(fd: Fd) {
+    requireFd(fd);
     this.#fd = fd;
   }
 

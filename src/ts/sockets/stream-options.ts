@@ -1,4 +1,5 @@
 // The options of stream sockets, and their checks.
+import type { OnReadOpts } from 'node:net';
 import { validateSignal } from '../base/abort';
 import { MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { validateInteger, validateObject } from '../base/validate';
@@ -17,6 +18,12 @@ export interface StreamOptions {
   allowHalfOpen?: boolean;
   /** Bytes to buffer in each direction before the peer, or whoever writes, has to wait. Default: that of node:stream. */
   highWaterMark?: number;
+  /**
+   * As `onread` of net.Socket: bytes are received into this buffer, or what the function gives for each read, and shown
+   * to `callback` with their number. The stream then gives no data; 'end' and the other events come as ever, 'fds' and
+   * 'credentials' right before the callback. Returning false pauses. The fastest way to read: nothing is copied or kept.
+   */
+  onread?: OnReadOpts;
   /** Bytes on their way to the peer, as the kernel counts them: the more, the fewer system calls. SO_SNDBUF, socket(7) */
   sendBufferSize?: number;
   /** Destroys the stream with an AbortError. */

@@ -5,16 +5,12 @@ import { systemError } from '../base/errors';
 import { Inbox } from './inbox';
 import { type ControlLimits, discard, type Message } from './message';
 import type { Credentials } from './peer';
+import type { Landing } from './stream-landing';
 
 const { EAGAIN } = constants.errno;
 
-/** As much as libuv reads at once. */
-const READ_BYTES = 64 * 1024;
 /** Reads in one turn of the loop, so that a flood leaves time for others. */
 const READS_PER_TURN = 16;
-
-/** A read of more is taken for a part of a flood: the next one gets all it can. */
-const FLOOD_BYTES = 4096;
 
 export interface ReaderSocket {
   readonly fd: number;
@@ -31,20 +27,22 @@ export interface ReaderSocket {
 export class StreamReader {
   readonly #stream: Readable;
   readonly #socket: ReaderSocket;
-  readonly #inbox = Inbox.for(READ_BYTES);
+  readonly #inbox = Inbox.forStreams();
+  readonly #landing: Landing;
   /** Not before the socket is connected. */
   #open: boolean;
   /** The stream's buffer has room. */
   #wanted = false;
-  #floods = false;
   /** Received, and not to be shown yet. */
   #held: Message | undefined;
   /** Somebody has called read(), and there was nothing. */
   #asked = false;
   #sender: Credentials | undefined;
 
-  constructor(stream: Readable, socket: ReaderSocket, open: boolean) {
+  /** @param landing of the bytes; without an `onread` buffer they become the stream's data */
+  constructor(stream: Readable, socket: ReaderSocket, landing: Landing, open: boolean) {
     this.#stream = stream;
+    this.#landing = landing;
     this.#socket = socket;
     this.#open = open;
   }
@@ -62,8 +60,20 @@ export class StreamReader {
     this.#updateWatching();
   }
 
+  /** Of a stream that buffers nothing, which goes on at the next read() or resume(). */
+  pause(): void {
+    if (!this.#landing.direct) return;
+    this.#wanted = false;
+    this.#updateWatching();
+  }
+
+  resume(): void {
+    if (this.#landing.direct) this.want();
+  }
+
   /** After each read() of the stream, which may have emptied the buffer that #held waits for. */
   onRead(data: unknown, size: number | undefined): void {
+    this.resume();
     if (data === null && size !== 0 && !this.#stream.readableFlowing) this.#asked = true;
     this.showSoon();
   }
@@ -74,17 +84,24 @@ export class StreamReader {
 
   receive(): void {
     for (let reads = 0; reads < READS_PER_TURN && this.#mayReceive; reads++) {
-      const expected = this.#floods ? READ_BYTES : 0;
-      const asked = { maxMessages: 1, endOfStream: false, expected };
-      const batch = this.#inbox.receive(this.#socket.fd, this.#socket.limits, asked);
-      if (batch === -EAGAIN) return;
-      if (typeof batch === 'number') {
-        this.#stream.destroy(systemError(batch, 'recvmsg'));
-        return;
-      }
-      this.#take(batch.messages[0] as Message);
+      const chunk = this.#read();
+      if (chunk === undefined) return;
+      this.#take(chunk);
     }
     this.#updateWatching();
+  }
+
+  /** undefined: nothing is there, or the stream is destroyed. */
+  #read(): Message | undefined {
+    try {
+      const chunk = this.#inbox.read(this.#socket.fd, this.#socket.limits, this.#landing);
+      if (chunk === -EAGAIN) return undefined;
+      if (typeof chunk !== 'number') return chunk;
+      this.#stream.destroy(systemError(chunk, 'recvmsg'));
+    } catch (error) {
+      this.#stream.destroy(error as Error);
+    }
+    return undefined;
   }
 
   close(): void {
@@ -101,7 +118,6 @@ export class StreamReader {
   }
 
   #take(chunk: Message): void {
-    this.#floods = chunk.size > FLOOD_BYTES;
     if (chunk.size === 0) {
       this.#wanted = false;
       this.#stream.push(null);
@@ -117,6 +133,7 @@ export class StreamReader {
   #mayShow({ fds, fdsDropped, credentials }: Message): boolean {
     if (fds.length === 0 && !fdsDropped && !this.#isNew(credentials)) return true;
     const stream = this.#stream;
+    if (this.#landing.direct) return true;
     const reads = stream.readableFlowing || this.#asked || stream.listenerCount('readable') > 0;
     return reads && stream.readableLength === 0;
   }
@@ -142,7 +159,7 @@ export class StreamReader {
       try {
         this.#showFds(chunk);
       } finally {
-        if (!this.#stream.destroyed && !this.#stream.push(chunk.data)) this.#wanted = false;
+        if (!this.#stream.destroyed && !this.#landing.show(chunk.data)) this.#wanted = false;
       }
     }
   }

@@ -7,8 +7,8 @@ import { consume } from './consume';
 import { UnixStream } from './stream';
 import { type StreamOptions, validateStreamOptions } from './stream-options';
 
-/** What every connection gets. A signal for the server is one for listen(). */
-export type UnixServerOptions = Omit<StreamOptions, 'signal'>;
+/** What every connection gets. A signal for the server is one for listen(); a buffer is one of one connection. */
+export type UnixServerOptions = Omit<StreamOptions, 'signal' | 'onread'>;
 
 export interface AdoptUnixServerOptions extends UnixServerOptions {
   /** Take charge of the file of the address, too: close() removes it. Default false, it stays its maker's. */

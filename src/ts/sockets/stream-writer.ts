@@ -134,11 +134,13 @@ export class StreamWriter {
     this.flush();
   }
 
-  /** What waits fails with `error`. */
-  close(error: Error): void {
+  /** What waits fails. */
+  close(makeError: () => Error): void {
     this.#open = false;
+    if (this.#done === undefined) return;
+    const error = makeError();
     for (const { parcel } of this.#parts) parcel?.drop(error);
-    if (this.#done !== undefined) this.#finish(error);
+    this.#finish(error);
   }
 
   #split(chunks: readonly Uint8Array[]): Part[] {

@@ -7,7 +7,7 @@ import { toBytes, validateInteger, validateObject, validateTimeout } from '../ba
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
-import { requireUnixSocket } from '../fd/kind';
+import { requireFd, requireUnixSocket } from '../fd/kind';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
@@ -18,6 +18,7 @@ import type { SendOptions } from './message';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
+import { OnReadLanding, OwnLanding } from './stream-landing';
 import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
 import { StreamReader } from './stream-reader';
 import { Parcel, StreamWriter } from './stream-writer';
@@ -71,10 +72,12 @@ export class UnixStream extends Duplex {
   /** Milliseconds of setTimeout(); undefined before it was called. */
   timeout: number | undefined;
 
-  /** Owns `fd` once it has returned; while it throws, the caller does. */
+  /** Owns `fd` once it has returned; while it throws, the caller does. Plain JavaScript can call it. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
+    requireFd(fd);
     const limits = validateStreamOptions(options);
-    const { allowHalfOpen = false, highWaterMark, sendBufferSize, signal } = options;
+    const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
+    const landing = onread === undefined ? undefined : new OnReadLanding(onread);
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#fd = fd;
     this.#isConnecting = !connected;
@@ -95,6 +98,7 @@ export class UnixStream extends Duplex {
           this.#idle?.refresh();
         },
       },
+      landing ?? new OwnLanding(this),
       connected,
     );
     this.#writer = new StreamWriter(
@@ -335,6 +339,16 @@ export class UnixStream extends Duplex {
     return data;
   }
 
+  override pause(): this {
+    this.#reader.pause();
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.#reader.resume();
+    return super.resume();
+  }
+
   override _read(): void {
     this.#reader.want();
   }
@@ -367,7 +381,7 @@ export class UnixStream extends Duplex {
     this.#name?.unlink();
     this.#fd.close();
     this.#reader.close();
-    this.#writer.close(error ?? closedError('UnixStream'));
+    this.#writer.close(() => error ?? closedError('UnixStream'));
     done(error);
   }
 

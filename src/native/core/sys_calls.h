@@ -1,7 +1,9 @@
-// sendmsg(2), recvmsg(2), sendmmsg(2) and recvmmsg(2) as the kernel has them, with errno. musl's
-// functions of these names copy the control data into 1 KiB of their own, so that more than 252
-// descriptors end with ENOMEM, and make one system call of each message of a batch. (musl
-// src/network/sendmsg.c, sendmmsg.c)
+// System calls as the kernel has them, with errno, and not as the C library does: the hot ones.
+//
+// musl's sendmsg() copies the control data into 1 KiB of its own, so that more than 252 descriptors
+// end with ENOMEM, and its sendmmsg() makes one system call of each message (src/network/sendmsg.c,
+// sendmmsg.c). glibc's are cancellation points, which in a process with threads takes a tenth of
+// the time of closing a descriptor.
 //
 // On 64-bit machines struct msghdr of glibc is the kernel's; musl's has its padding as members,
 // which `msghdr header{}` sets to 0.
@@ -12,6 +14,12 @@
 #include <unistd.h>
 
 namespace fdpass {
+
+inline int SysClose(int fd) { return static_cast<int>(::syscall(SYS_close, fd)); }
+
+inline ssize_t SysSend(int socket, const void* data, size_t size, int flags) {
+  return ::syscall(SYS_sendto, socket, data, size, flags, nullptr, 0);
+}
 
 inline ssize_t SysSendMsg(int socket, const msghdr* message, int flags) {
   return ::syscall(SYS_sendmsg, socket, message, flags);
