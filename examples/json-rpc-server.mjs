@@ -58,6 +58,7 @@ async function serve(client) {
       if (answer.id !== undefined) await client.send(`${JSON.stringify({ jsonrpc: '2.0', ...answer })}\n`);
     }
   }
+  client.end(); // the other direction: not every version of Node closes a half-open stream behind the loop
 }
 
 // allowHalfOpen: a client may send its requests and end its direction at once, and is answered all the same.

@@ -66,8 +66,8 @@ function keepOutOfChildren(): void {
   process.execArgv = process.execArgv.filter((argument) => !argument.includes(__filename));
 }
 
-// NODE_TEST_CONTEXT: not in `node --test` itself. Worker threads preload this too, and share the descriptors.
-if (isMainThread && process.env['NODE_TEST_CONTEXT'] !== undefined) {
+// Not in `node --test` itself. Worker threads preload this too, and share the descriptors.
+if (isMainThread && !process.execArgv.includes('--test')) {
   keepOutOfChildren();
   watch();
 }

@@ -11,8 +11,8 @@ import type { UpgradeOptions } from 'fdpass';
 import type { ListenerPlan, Plan } from '../fixtures/handoff-server';
 import type { Ending } from './tmp-dir';
 
-/** Longest wait for any event. Far above what any takes, below the limit of the test runner. */
-const PATIENCE_MS = 8_000;
+/** Longest wait for any event. Far above what any takes, under an emulated CPU, too; below the limit of the test runner. */
+const PATIENCE_MS = 30_000;
 const FIXTURE = 'handoff-server';
 
 /** What a process reports: `event` and its details. */

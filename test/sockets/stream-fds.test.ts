@@ -219,12 +219,14 @@ test('more than maxFds are closed and told, those that fit are kept', async (t) 
   await left.send('three', { fds: pipes.map(({ writer }) => writer) });
   for (const { writer } of pipes) writer.close();
   const [fds, info] = (await once(right.resume(), 'fds')) as [Fd[], FdsInfo];
+  t.after(() => {
+    for (const fd of fds) fd.close();
+  });
   assert.deepEqual(info, { dropped: true });
   assert.deepEqual(
     pipes.map(({ reader }) => readNow(reader)),
     [undefined, '', ''],
   );
-  for (const fd of fds) fd.close();
 });
 
 test('descriptors without a byte are a RangeError: a stream would drop them', async (t) => {

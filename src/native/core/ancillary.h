@@ -22,7 +22,7 @@ struct ControlRequest {
   size_t max_fds = 0;        // per message; none: no room, and the kernel closes what was sent
   bool credentials = false;  // SO_PASSCRED is set on the socket
   bool pidfd = false;        // SO_PASSPIDFD is set
-  bool timestamp = false;    // SO_TIMESTAMPNS is set
+  bool timestamp = false;    // SO_TIMESTAMP is set
 };
 
 // Bytes of control buffer for it.

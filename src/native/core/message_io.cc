@@ -146,7 +146,7 @@ void Inbox::Judge(size_t index, const Options& options) {
 }
 
 Result<void> EnableEndDetection(BorrowedFd socket) {
-  return SetOption(socket, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  return SetOption(socket, SOL_SOCKET, SO_TIMESTAMP, 1);
 }
 
 }  // namespace fdpass

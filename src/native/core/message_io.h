@@ -95,8 +95,9 @@ class Inbox {
 };
 
 // recvmsg(2) on a seqpacket socket returns 0 both for an empty packet and at the end. With
-// SO_TIMESTAMPNS every packet carries a control message and the end carries none. (AF_UNIX does not
-// switch on the system's packet timestamps: sock_needs_netstamp() in net/core/sock.c.)
+// SO_TIMESTAMP every packet carries a control message and the end carries none. (AF_UNIX does not
+// switch on the system's packet timestamps: sock_needs_netstamp() in net/core/sock.c.) Not
+// SO_TIMESTAMPNS, which does the same here: emulators of Linux lack that one, as qemu-user 7.2.
 Result<void> EnableEndDetection(BorrowedFd socket);
 
 }  // namespace fdpass
