@@ -135,29 +135,43 @@ enum Column {
   kColumns
 };
 
-// The core inbox together with the JS arrays it writes to. They are kept alive by a reference each.
+// What receive() is asked for: in memory, as each argument of a call costs as much as reading all
+// of these. inbox.ts writes the same columns.
+enum Request {
+  kFd,
+  kMaxMessages,
+  kMaxFds,
+  kAsked,
+  kPoolUsed,
+  kDirect,
+};
+
+// The core inbox together with the JS arrays it reads and writes. They are kept alive by a
+// reference each.
 struct ScriptInbox {
   ScriptInbox(uint8_t* slab, size_t slots, size_t slot_size) : inbox(slab, slots, slot_size) {}
 
   Inbox inbox;
+  const int32_t* request = nullptr;
   int32_t* records = nullptr;
   int32_t* fds = nullptr;
   uint8_t* names = nullptr;
-  napi_ref references[4] = {};
+  napi_ref references[5] = {};
 };
 
-// openInbox(slab, slots, slotSize, records, names, fds): handle
+// openInbox(slab, slots, slotSize, records, names, fds, request): handle
 napi_value OpenInbox(napi_env env, napi_callback_info info) {
-  napi_value arguments[6];
-  GetArguments(env, info, arguments, 6);
+  napi_value arguments[7];
+  GetArguments(env, info, arguments, 7);
   auto* self = new ScriptInbox(ToBytes(env, arguments[0]).data,
                                static_cast<size_t>(ToInt(env, arguments[1])),
                                static_cast<size_t>(ToInt(env, arguments[2])));
   self->records = reinterpret_cast<int32_t*>(ToBytes(env, arguments[3]).data);
   self->names = ToBytes(env, arguments[4]).data;
   self->fds = reinterpret_cast<int32_t*>(ToBytes(env, arguments[5]).data);
-  const size_t kept[] = {0, 3, 4, 5};
-  for (size_t i = 0; i < 4; i++) {
+  self->request = reinterpret_cast<int32_t*>(ToBytes(env, arguments[6]).data);
+  const size_t kept[] = {0, 3, 4, 5, 6};
+  for (size_t i = 0; i < 5; i++) {
     napi_create_reference(env, arguments[kept[i]], 1, &self->references[i]);
   }
   const auto finalize = [](napi_env env, void* data, void*) {
@@ -236,27 +250,27 @@ void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** f
 // The bits of `asked`; src/ts/sockets/inbox.ts sets them.
 enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4 };
 
-// receive(inbox, fd, maxMessages, maxFds, asked, pool, poolUsed, direct): -errno, or twice the
-// number of messages, plus 1 if the end of the stream follows them. With `direct` messages of up to
-// so many bytes are received into the pool, else small ones copied there. The memory of the pool is
-// looked up each time: whoever has a message has its ArrayBuffer, and may transfer it away.
+// receive(inbox, pool): -errno, or twice the number of messages, plus 1 if the end of the stream
+// follows them. With kDirect messages of up to so many bytes are received into the pool, else small
+// ones copied there. The memory of the pool is looked up each time: whoever has a message has its
+// ArrayBuffer, and may transfer it away.
 napi_value Receive(napi_env env, napi_callback_info info) {
-  napi_value arguments[8];
-  GetArguments(env, info, arguments, 8);
+  napi_value arguments[2];
+  GetArguments(env, info, arguments, 2);
   void* data = nullptr;
   Assert(napi_get_value_external(env, arguments[0], &data) == napi_ok, "expected an inbox");
   auto* self = static_cast<ScriptInbox*>(data);
+  const int32_t* request = self->request;
   Inbox::Options options;
-  options.max_messages = static_cast<size_t>(ToInt(env, arguments[2]));
-  options.control.max_fds = static_cast<size_t>(ToInt(env, arguments[3]));
-  const int asked = ToInt(env, arguments[4]);
+  options.max_messages = static_cast<size_t>(request[kMaxMessages]);
+  options.control.max_fds = static_cast<size_t>(request[kMaxFds]);
+  const int asked = request[kAsked];
   options.control.credentials = (asked & kAskCredentials) != 0;
   options.control.pidfd = (asked & kAskPidFd) != 0;
   options.control.timestamp = (asked & kAskEnd) != 0;
-  Pool pool(ToBytes(env, arguments[5]), static_cast<size_t>(ToInt(env, arguments[6])));
-  const int direct = ToInt(env, arguments[7]);
-  if (direct > 0) pool.ReceiveInto(static_cast<size_t>(direct), &options);
-  const auto received = self->inbox.Receive(ToFd(env, arguments[1]), options);
+  Pool pool(ToBytes(env, arguments[1]), static_cast<size_t>(request[kPoolUsed]));
+  if (request[kDirect] > 0) pool.ReceiveInto(static_cast<size_t>(request[kDirect]), &options);
+  const auto received = self->inbox.Receive(BorrowedFd(request[kFd]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;
   EnvData* env_data = EnvData::Of(env);

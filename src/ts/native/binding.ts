@@ -109,18 +109,10 @@ export interface Binding {
     records: Int32Array,
     names: Uint8Array,
     fds: Int32Array,
+    request: Int32Array,
   ): InboxHandle;
   /** Below zero an errno; else messages * 2, plus 1 if the end of the stream follows them. */
-  receive(
-    inbox: InboxHandle,
-    fd: number,
-    maxMessages: number,
-    maxFds: number,
-    asked: number,
-    pool: Uint8Array,
-    poolUsed: number,
-    direct: number,
-  ): number;
+  receive(inbox: InboxHandle, pool: Uint8Array): number;
 
   receiveRaw(fd: number, buffers: readonly Uint8Array[], controlSize: number, flags: number): RawReceived;
   getOption(fd: number, level: number, name: number): number;

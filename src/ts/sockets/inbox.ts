@@ -21,6 +21,15 @@ const PIDFD = 8;
 const OFFSET = 9;
 const COLUMNS = 10;
 
+// Columns of the request; Receive() of message_binding.cc reads them.
+const REQUEST_FD = 0;
+const REQUEST_MAX_MESSAGES = 1;
+const REQUEST_MAX_FDS = 2;
+const REQUEST_ASKED = 3;
+const REQUEST_POOL_USED = 4;
+const REQUEST_DIRECT = 5;
+const REQUEST_COLUMNS = 6;
+
 /** UnixAddress::kMaxSunPathBytes */
 const NAME_BYTES = 108;
 
@@ -71,6 +80,7 @@ export class Inbox {
   readonly #records = new Int32Array(MAX_BATCH * COLUMNS);
   readonly #names = Buffer.alloc(MAX_BATCH * NAME_BYTES);
   readonly #fds = new Int32Array(MAX_BATCH * (MAX_FDS_PER_MESSAGE + 1));
+  readonly #request = new Int32Array(REQUEST_COLUMNS);
   readonly #handle: InboxHandle;
   readonly #small = new SharedMemory(SMALL_PIECE_BYTES);
   readonly #large = new SharedMemory(LARGE_PIECE_BYTES);
@@ -100,7 +110,8 @@ export class Inbox {
     const slots = Math.max(1, Math.min(MAX_BATCH, Math.floor(SLAB_BYTES / slotSize)));
     this.#slotSize = slotSize;
     this.#slab = Buffer.allocUnsafeSlow(slots * slotSize);
-    this.#handle = binding.openInbox(this.#slab, slots, slotSize, this.#records, this.#names, this.#fds);
+    const arrays = [this.#records, this.#names, this.#fds, this.#request] as const;
+    this.#handle = binding.openInbox(this.#slab, slots, slotSize, ...arrays);
   }
 
   /**
@@ -118,8 +129,14 @@ export class Inbox {
     const direct = expected > LARGEST_SMALL ? Math.min(roundUp(expected), this.#slotSize) : 0;
     const memory = direct > 0 ? this.#large : this.#small;
     memory.require(direct > 0 ? direct : LARGEST_SMALL);
-    const { piece, used } = memory;
-    const result = binding.receive(this.#handle, fd, maxMessages, maxFds, asked, piece, used, direct);
+    const request = this.#request;
+    request[REQUEST_FD] = fd;
+    request[REQUEST_MAX_MESSAGES] = maxMessages;
+    request[REQUEST_MAX_FDS] = maxFds;
+    request[REQUEST_ASKED] = asked;
+    request[REQUEST_POOL_USED] = memory.used;
+    request[REQUEST_DIRECT] = direct;
+    const result = binding.receive(this.#handle, memory.piece);
     if (result < 0) return result;
     return { messages: this.#readAll(result >> 1, { memory, direct }), ended: (result & 1) === 1 };
   }
@@ -130,9 +147,14 @@ export class Inbox {
    */
   read(fd: number, limits: ControlLimits, target: ReadTarget): Message | number {
     const { memory, offset } = target.room();
-    const asked = limits.credentials ? ASK_CREDENTIALS : 0;
-    const room = memory.length - offset;
-    const result = binding.receive(this.#handle, fd, 1, limits.maxFds, asked, memory, offset, room);
+    const request = this.#request;
+    request[REQUEST_FD] = fd;
+    request[REQUEST_MAX_MESSAGES] = 1;
+    request[REQUEST_MAX_FDS] = limits.maxFds;
+    request[REQUEST_ASKED] = limits.credentials ? ASK_CREDENTIALS : 0;
+    request[REQUEST_POOL_USED] = offset;
+    request[REQUEST_DIRECT] = memory.length - offset;
+    const result = binding.receive(this.#handle, memory);
     if (result < 0) return result;
     const fdCount = this.#records[FD_COUNT] as number;
     const fds = fdCount === 0 ? [] : Fd.ownAll(this.#fds.subarray(0, fdCount));
@@ -145,6 +167,8 @@ export class Inbox {
     for (let index = 0; index < count; index++) fdCount += records[index * COLUMNS + FD_COUNT] as number;
     // Owners first: from here a failure cannot lose a descriptor.
     const fds = fdCount === 0 ? undefined : Fd.ownAll(this.#fds.subarray(0, fdCount));
+    // The usual one is written down as it is: push() is a call.
+    if (count === 1) return [this.#read(0, fds ?? [], this.#data(0, place))];
     const messages: Message[] = [];
     let firstFd = 0;
     for (let index = 0; index < count; index++) {

@@ -11,6 +11,7 @@ import { requireFd } from '../fd/kind';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
 import { POLL } from './constants';
+import { Fifo } from './fifo';
 import { type Batch, Inbox } from './inbox';
 import {
   discard,
@@ -64,7 +65,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   readonly #outbox: Outbox;
   readonly #waiters: Waiter<End>[] = [];
   /** Received in a batch and not wanted yet. Bounded by one batch, or LAST_BATCHES. */
-  readonly #ready: Message[] = [];
+  readonly #ready = new Fifo<Message>();
   /** Comes behind them. */
   #failure: Error | undefined;
   readonly #stopSignal: () => void;
@@ -74,11 +75,13 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   #delivering = false;
   /** Seqpacket before connect(): poll(2) calls it ready and recvmsg(2) has nothing but ENOTCONN. */
   #unconnected = false;
+  /** Somebody listens to 'message'. */
+  #listens = false;
   /** Loops of the async iterator. */
   #iterators = 0;
-  /** The last batch brought more than one message. */
-  #busy = false;
-  #quietReads = QUIET_READS - 1; // the first read finds what has queued up
+  /** The last batch brought more than one message. The first one finds what has queued up. */
+  #busy = true;
+  #quietReads = 0;
   /** Bytes of the last message: the next ones are expected to be of that size. */
   #lastSize = 0;
   #ended = false;
@@ -183,7 +186,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     if (event === undefined) super.removeAllListeners();
     else super.removeAllListeners(event);
     this.#watchListeners();
-    this.#updateReading();
+    this.#noteListeners();
     return this;
   }
 
@@ -350,12 +353,17 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   readonly #onNewListener = (event: string | symbol): void => {
-    if (event === 'message') process.nextTick(() => this.#updateReading());
+    if (event === 'message') process.nextTick(() => this.#noteListeners());
   };
 
   readonly #onRemoveListener = (event: string | symbol): void => {
-    if (event === 'message') this.#updateReading();
+    if (event === 'message') this.#noteListeners();
   };
+
+  #noteListeners(): void {
+    this.#listens = this.listenerCount('message') > 0;
+    this.#updateReading();
+  }
 
   #watchListeners(): void {
     this.off('newListener', this.#onNewListener).on('newListener', this.#onNewListener);
@@ -370,7 +378,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   get #wantsMessages(): boolean {
-    return this.#waiters.length > 0 || this.listenerCount('message') > 0;
+    return this.#waiters.length > 0 || this.#listens;
   }
 
   #updateReading(): void {
@@ -416,11 +424,11 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   // One at a time while it is quiet: to prepare for a batch takes longer than to receive one message. Every eighth
   // time we look whether more have come.
   #batchSize(): number {
-    const reads = this.#iterators > 0 || this.listenerCount('message') > 0;
+    const reads = this.#iterators > 0 || this.#listens;
     if (!reads) return Math.min(MAX_BATCH, this.#waiters.length);
     if (this.#busy) return MAX_BATCH;
     this.#quietReads = (this.#quietReads + 1) % QUIET_READS;
-    return this.#quietReads === 0 ? MAX_BATCH : 1;
+    return this.#quietReads === 0 ? 2 : 1;
   }
 
   // The kernel tells a pending error before what was queued ahead of it (__skb_try_recv_datagram() in
@@ -435,7 +443,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   #keep(batch: Batch): void {
-    this.#ready.push(...batch.messages);
+    this.#ready.append(batch.messages);
     this.#lastSize = batch.messages.at(-1)?.data.length ?? 0;
     this.#ended = batch.ended;
   }
@@ -494,7 +502,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#readiness.close();
     this.beforeClose();
     this.#fd.close();
-    for (const message of this.#ready.splice(0)) discard(message);
+    for (const message of this.#ready.clear()) discard(message);
     this.#outbox.clear(() => closedError(this.constructor.name));
     this.#rejectWaiters();
     process.nextTick(() => {
