@@ -5,6 +5,7 @@ import test from 'node:test';
 import type { Receipt } from 'fdpass';
 import type { Mode } from '../fixtures/handoff-server';
 import { httpClient, Load } from '../helpers/clients';
+import { SLOWNESS } from '../helpers/slowness';
 import { type Actor, type Failure, portOf, Stage } from '../helpers/stage';
 
 function loadOn(actor: Actor): Load {
@@ -89,7 +90,7 @@ for (const [what, mode, exitCode, stderr] of deaths) {
 
 for (const mode of ['hang-at-boot', 'manual'] as const) {
   test(`a successor that is never ready (${mode}) is killed after timeouts.warm`, async (t) => {
-    const stage = await Stage.open(t, { timeouts: { warm: 2000 } });
+    const stage = await Stage.open(t, { timeouts: { warm: 2000 * SLOWNESS } });
     const first = await stage.start();
     const attempt = assert.rejects(first.call('upgrade', stage.options({ mode })), {
       code: 'ERR_HANDOFF_TIMEOUT',

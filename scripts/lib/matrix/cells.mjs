@@ -30,13 +30,13 @@ const adopting = ['fd/adopt', 'fd/adopt-stream'];
 const rows = ['abstract', 'dgram', 'lifetime', 'path', 'rights', 'seqpacket', 'stream'].map(
   (name) => `conformance/${name}`,
 );
-const handoff = ['handoff/others', 'handoff/state', 'handoff/gate'];
+const handoff = ['handoff/upgrade', 'handoff/others', 'handoff/state', 'handoff/gate'];
 const lifeCycle = ['lifecycle/process', 'lifecycle/reuse', 'lifecycle/worker'];
 const permission = ['runtimes/permission'];
 // What works, and the error of what does not.
 const foreign = ['runtimes/lacks', 'runtimes/restart', 'runtimes/workers'];
 
-// An emulator takes ten times as long. Not handoff/upgrade, which gives a process 2 s to boot: it passes on a quiet machine only.
+// An emulator takes ten times as long.
 const emulated = [
   ...handoff,
   ...permission,
@@ -82,7 +82,7 @@ export const cells = [
     files: emulated,
     run: underNode,
     // Only prebuilds/ has a binary for that CPU.
-    env: { PREBUILDS_ONLY: '1' },
+    env: { PREBUILDS_ONLY: '1', FDPASS_TEST_SLOWNESS: '10' },
     seconds: 600,
   },
   { name: 'bun', kind: 'bun', ...x64, files: [...fds, ...sockets, ...streams, ...foreign], run: underBun },
