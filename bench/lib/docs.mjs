@@ -1,13 +1,15 @@
 // Makes docs/benchmarks.md and its plots out of the JSON of a run.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { fromRoot } from '../../scripts/lib/root.mjs';
 import { caption, cells, kColumns, range, remarks } from './figures.mjs';
 import { isBusy } from './machine.mjs';
+import { fromBench } from './place.mjs';
 import { kBaseline } from './plan.mjs';
 import { summarize } from './summary.mjs';
 import { renderPlot } from './svg.mjs';
+import { targetTable } from './targets.mjs';
 
 /** Sections in this order; a group that is not here comes last under its own name. */
 const kGroups = {
@@ -37,7 +39,12 @@ export function writeDocs(record, say) {
     const title = kGroups[group] ?? group;
     return [`## ${title}`, `![${title}](benchmarks/${group}.svg)`, ...inGroup.map(section)];
   });
-  const text = [head(record, summaries), ...sections, kTail].join('\n\n');
+  const aims = [
+    `## Targets`,
+    targetTable(record.cases),
+    readFileSync(fromBench('targets.md'), 'utf8').trim(),
+  ];
+  const text = [head(record, summaries), ...aims, ...sections, kTail].join('\n\n');
   writeFileSync(fromRoot('docs/benchmarks.md'), text);
   say(`written: docs/benchmarks.md and ${path.relative(fromRoot(), plots)}/*.svg`);
 }
@@ -114,8 +121,8 @@ function capitalized(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-const kTail = `## To come
+const kTail = `## More
 
-The handoff itself and the pool of workers. A case is one entry in \`bench/cases.mjs\`, a contender one file in
+To come: the pool of workers. A case is one entry in \`bench/cases.mjs\`, a contender one file in
 \`bench/contenders\`: see \`bench/README.md\`. Every ratio is to \`${kBaseline}\` there.
 `;

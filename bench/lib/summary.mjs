@@ -20,6 +20,16 @@ export function summarize(one) {
   return { ...one, ...pick(metrics[one.metric]), rows, noise };
 }
 
+/** The figure of one contender divided by that of another in the same round; null where one of them did not run. */
+export function compare({ results }, contender, to) {
+  const of = (name) => results.find((result) => result.contender === name)?.rounds ?? [];
+  const others = of(to);
+  const ratios = of(contender)
+    .map((round, i) => ratio(round?.value, others[i]?.value))
+    .filter(Number.isFinite);
+  return ratios.length === 0 ? null : { median: median(ratios), ...spread(ratios) };
+}
+
 function row({ rounds, ...result }, baseline) {
   const ran = rounds.filter((round) => round !== null);
   const over = (key) => median(ran.map((round) => round[key]));
