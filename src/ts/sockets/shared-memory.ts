@@ -1,6 +1,10 @@
 // SharedMemory: memory that received bytes lie in one behind the other. A Buffer of its own for each costs more.
+import { markAsUntransferable } from 'node:worker_threads';
 
-/** Owns one piece at a time. A piece lives as long as a view of it; whoever has one may transfer all of it away. */
+/**
+ * Owns one piece at a time. A piece lives as long as a view of it. Its memory cannot be transferred to another thread, as
+ * that of Node's own small Buffers: whoever has one message would take the others away.
+ */
 export class SharedMemory {
   readonly #bytes: number;
   #piece = Buffer.alloc(0);
@@ -23,6 +27,7 @@ export class SharedMemory {
   require(bytes: number): void {
     if (this.#piece.length - this.#used >= bytes) return;
     this.#piece = Buffer.allocUnsafeSlow(Math.max(bytes, this.#bytes));
+    markAsUntransferable(this.#piece.buffer);
     this.#used = 0;
   }
 
