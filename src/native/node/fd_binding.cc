@@ -31,14 +31,14 @@ napi_value CloseFd(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// closeFds(fds)
+// closeFds(fds, count)
 napi_value CloseFds(napi_env env, napi_callback_info info) {
-  napi_value argument;
-  GetArguments(env, info, &argument, 1);
-  const Bytes bytes = ToBytes(env, argument);
-  const auto* numbers = reinterpret_cast<const int*>(bytes.data);
+  napi_value arguments[2];
+  GetArguments(env, info, arguments, 2);
+  const auto* numbers = reinterpret_cast<const int*>(ToBytes(env, arguments[0]).data);
+  const int count = ToInt(env, arguments[1]);
   EnvData* env_data = EnvData::Of(env);
-  for (size_t i = 0; i < bytes.size / sizeof(int); i++) Close(env_data, numbers[i]);
+  for (int i = 0; i < count; i++) Close(env_data, numbers[i]);
   return nullptr;
 }
 

@@ -42,7 +42,8 @@ export interface InetEndpoint {
 export interface Binding {
   duplicate(fd: number): number;
   closeFd(fd: number): void;
-  closeFds(fds: Int32Array): void;
+  /** The first `count`. */
+  closeFds(fds: Int32Array, count: number): void;
   /**
    * Every number that this addon makes is closed with its environment, as is one given to ownFd(): a worker
    * thread that is terminated runs no JS any more. Until disownFd() or closeFd().
