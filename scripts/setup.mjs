@@ -21,9 +21,10 @@ async function installFrameworks() {
   const folder = fromRoot('test/frameworks/packages');
   if (!isOlder(`${folder}/node_modules/.package-lock.json`, [`${folder}/package.json`])) return;
   say('npm install in test/frameworks/packages');
+  // What npm says is no result of ours: to stderr.
   const { code, reason } = await runToEnd('npm', npmInstall, {
     cwd: folder,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 2, 'inherit'],
   });
   if (code !== 0) say(`express, fastify, koa or ws could not be installed (${reason})`);
 }

@@ -77,8 +77,8 @@ export class UnixStream extends Duplex {
     requireFd(fd);
     const limits = validateStreamOptions(options);
     const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
-    const landing = onread === undefined ? undefined : new OnReadLanding(onread);
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    const landing = onread === undefined ? new OwnLanding(this) : new OnReadLanding(this, onread);
     this.#fd = fd;
     this.#isConnecting = !connected;
     setPassing(fd.fd, limits);
@@ -98,7 +98,7 @@ export class UnixStream extends Duplex {
           this.#idle?.refresh();
         },
       },
-      landing ?? new OwnLanding(this),
+      landing,
       connected,
     );
     this.#writer = new StreamWriter(
