@@ -32,7 +32,14 @@ test('a command or an option that is none is exit code 64, with the way on', asy
       ['--lss'],
       /^fdpass: there is no option '--lss'; the commands are: .*, ls, build\nTry: fdpass --help\n$/,
     ],
-    [['ls', '--jsn'], /^fdpass ls: Unknown option '--jsn'.*\nTry: fdpass ls --help\n$/],
+    [
+      ['ls', '--jsn'],
+      /^fdpass ls: there is no option --jsn; did you mean --json\?\nTry: fdpass ls --help\n$/,
+    ],
+    [['ps', '-j'], /^fdpass ps: there is no option -j; known are --json, --help\nTry: fdpass ps --help\n$/],
+    [['build', '--jsno'], /^fdpass build: there is no option --jsno; did you mean --json\?\n/],
+    [['status', '--adress=@x'], /^fdpass status: there is no option --adress; did you mean --address\?\n/],
+    [['status', '--json=1', 'x'], /^fdpass status: Option '--json' does not take an argument\n/],
     [['ls', 'a', 'b'], /^fdpass ls: one TEXT is looked for, not 2; .*\nTry: fdpass ls --help\n$/],
     [['ls', '--', '--help', 'b'], /^fdpass ls: one TEXT/],
   ] as const) {

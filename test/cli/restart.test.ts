@@ -1,7 +1,11 @@
 // fdpass restart: every outcome with its exit code, told to people and to scripts.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { freshName } from '../helpers/address-name';
+import { start } from '../helpers/child';
+import { runCli } from '../helpers/cli';
 import { Service } from '../helpers/service';
+import { within } from '../helpers/stage';
 
 test('a restart that succeeds shows its states and the receipt, with exit code 0', async (t) => {
   const service = new Service(t);
@@ -171,10 +175,66 @@ test('a wrong command line is exit code 64', async (t) => {
       ['shop', '--timeout', 'soon'],
       /^fdpass restart: --timeout takes milliseconds from 1 to \d+, not 'soon'/,
     ],
-    [['shop', '--jsn'], /^fdpass restart: Unknown option '--jsn'/],
+    [['shop', '--jsn'], /^fdpass restart: there is no option --jsn; did you mean --json\?/],
   ] as const) {
     const { code, stdout, stderr } = await service.run('restart', ...args);
     assert.deepEqual([code, stdout], [64, '']);
     assert.match(stderr, text);
   }
+});
+
+test('a program that is no part of the service is told so, once', async (t) => {
+  const service = new Service(t);
+  await service.start();
+  service.next('other');
+  const { code, stderr } = await service.run('restart', 'shop');
+  assert.equal(code, 1);
+  const why = "does it call createHandoff({ name: 'shop' }), and wait for ready()?";
+  const text = `the successor exited with code 0 before it took over: ${why} (ERR_HANDOFF_SUCCESSOR_EXITED)`;
+  assert.ok(stderr.endsWith(`fdpass restart: ${text}; the old process serves on\n`), stderr);
+});
+
+/** A service that listens to no event: what it does not hear is a process warning. */
+const deaf = `
+  const { createHandoff } = require('fdpass');
+  async function main() {
+    if (process.env.FDPASS_TXN && process.argv[2] === 'broken') throw new Error('no configuration');
+    const handoff = await createHandoff({ name: 'deaf', address: process.argv[1], probation: { ms: 60_000 } });
+    await handoff.listen('web', require('net').createServer(), { port: 0, host: '127.0.0.1' });
+    await handoff.ready();
+    console.log('ready');
+  }
+  main();`;
+
+async function startDeaf(t: test.TestContext, ...more: string[]) {
+  const address = `@${freshName()}`;
+  const service = start(t, process.execPath, ['-e', deaf, address, ...more], { cwd: __dirname });
+  await within('the first process', () => service.line());
+  const run = (command: string) => runCli(t, command, '--address', address);
+  const end = async (): Promise<string> => {
+    service.process.kill();
+    return (await within('the end', () => service.ended)).stderr;
+  };
+  return { service, run, end };
+}
+
+test('an upgrade that is called off on probation is one process warning', async (t) => {
+  const { service, run, end } = await startDeaf(t);
+  const restarted = run('restart');
+  await within('the second process', () => service.line());
+  assert.equal((await run('abort')).code, 0);
+  assert.equal((await restarted).code, 2);
+  const stderr = await end();
+  assert.equal(stderr.match(/ERR_HANDOFF_ROLLED_BACK/g)?.length, 1, stderr);
+});
+
+test('the process warning of a failed restart does not repeat what has come through stderr', async (t) => {
+  const { run, end } = await startDeaf(t, 'broken');
+  assert.equal((await run('restart')).code, 1);
+  const stderr = await end();
+  assert.match(
+    stderr,
+    /\[ERR_HANDOFF_SUCCESSOR_EXITED\] UpgradeError: the successor exited with code 1 before/,
+  );
+  assert.equal(stderr.match(/Error: no configuration/g)?.length, 1, stderr);
 });

@@ -5,7 +5,12 @@ import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 import { UnixDatagram } from 'fdpass';
+import { start } from '../helpers/child';
+import { bin } from '../helpers/cli';
 import { Service } from '../helpers/service';
+import { tmpDir } from '../helpers/tmp-dir';
+
+const program = path.join(path.dirname(require.resolve('fdpass/package.json')), bin.fdpass);
 
 function holdConnection(t: test.TestContext, address: string): Promise<void> {
   const agent = new http.Agent({ keepAlive: true });
@@ -172,6 +177,18 @@ test('ps where nothing ever ran is no failure', async (t) => {
   const nothing = `fdpass ps: nothing runs as this user in ${path.join(service.folder, 'fdpass')}\n`;
   assert.deepEqual([code, stdout, stderr], [0, '', nothing]);
   assert.deepEqual((await service.json('ps')).said, []);
+});
+
+test('an XDG_RUNTIME_DIR that does not exist is told, each command', async (t) => {
+  const env = { ...process.env, XDG_RUNTIME_DIR: path.join(tmpDir(t), 'missing') };
+  for (const args of [['ps'], ['status', 'shop'], ['restart', 'shop'], ['abort', 'shop']]) {
+    const { code, stdout, stderr } = await start(t, process.execPath, [program, ...args], { env }).ended;
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(
+      stderr,
+      /^fdpass \w+: stat ENOENT: XDG_RUNTIME_DIR names \S+\/missing, a folder that does not exist; /,
+    );
+  }
 });
 
 test('ps remarks on files that are no control sockets, whatever they are', async (t) => {

@@ -27,7 +27,7 @@ function program(index: number, ...changes: [RegExp, string][]): string {
     assert.match(text, from);
     text = text.replaceAll(new RegExp(from, 'g'), to);
   }
-  const file = path.join(folder, `program-${index}.js`);
+  const file = path.join(folder, `program-${index}.mjs`);
   writeFileSync(file, text);
   return file;
 }
@@ -62,7 +62,7 @@ test('the server of the README is replaced by being started once more', async ()
   const file = program(
     0,
     [/'shop'/, "'shop', address: process.env.ADDRESS, probation: { ms: 100 }"],
-    [/require\('fdpass'\)/, "require('./fdpass')"],
+    [/'fdpass'/, "'./fdpass/dist/index.js'"],
   );
   const port = await freePort();
   const env = { ...process.env, PORT: String(port), ADDRESS: path.join(folder, 'control') };
@@ -77,13 +77,18 @@ test('the server of the README is replaced by being started once more', async ()
   assert.deepEqual(await secondExit, [0, null]);
 });
 
-test('the file of the README arrives', async () => {
+/** Whatever the program has not closed is a warning, and that an error. */
+const lost = `data:text/javascript,process.on('beforeExit',()=>gc());process.on('warning',(w)=>{throw w})`;
+
+test('the file of the README arrives, and nothing is left open', async () => {
   const file = program(
     1,
     [/'@inbox'/, `'@fdpass-readme-${process.pid}'`],
-    [/require\('fdpass'\)/, "require('./fdpass')"],
+    [/'fdpass'/, "'./fdpass/dist/index.js'"],
   );
-  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--expose-gc', '--import', lost, file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;

@@ -1,9 +1,10 @@
 // Options that are misspelt or contradict each other are refused: nobody goes without a protection that was asked for.
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { createHandoff, type Handoff, type HandoffOptions, UnixAddress } from 'fdpass';
 import { drainWebSockets } from 'fdpass/ws';
 import { ask } from '#fdpass/handoff/ask';
@@ -138,6 +139,18 @@ test('a signal that ends services restarts none', async () => {
       new RegExp(`^options\\.restartOn must not be ${restartOn}, which ends a service: .*'SIGHUP'$`),
     );
   }
+});
+
+test('a restart on a signal is refused in a worker thread, which gets none', async () => {
+  const program = `
+    const { createHandoff } = require('fdpass');
+    createHandoff({ name: 'worker', address: '@none', restartOn: 'SIGHUP' }).catch(({ name, code, message }) =>
+      require('worker_threads').parentPort.postMessage([name, code, message]));`;
+  const worker = new Worker(program, { eval: true });
+  const [[name, code, message]] = await once(worker, 'message');
+  assert.deepEqual([name, code], ['TypeError', 'ERR_INVALID_ARG_VALUE']);
+  assert.match(message, /^options\.restartOn does nothing in a worker thread/);
+  await once(worker, 'exit');
 });
 
 function withRuntimeDirectory(t: Ending, folder: string): void {

@@ -3,7 +3,7 @@ import { type Ending, tmpDir } from '../helpers/tmp-dir';
 import { install, installAndBuild } from './install';
 import { judgeTypes, judgeWithAttw, judgeWithPublint, listsDependencies } from './judges';
 import { MANAGERS } from './managers';
-import { complaints, MAX_BYTES, pack, stage, type Tarball } from './tarball';
+import { complaints, deadLinks, MAX_BYTES, pack, root, stage, type Tarball } from './tarball';
 import { installTool, type Tool } from './tools';
 
 export interface Check {
@@ -15,7 +15,7 @@ export interface Check {
 const contents: Check = {
   name: 'tarball',
   run(_, tarball) {
-    const wrong = complaints(tarball, ['x64', 'arm64']);
+    const wrong = [...complaints(tarball, ['x64', 'arm64']), ...deadLinks(root, tarball.files)];
     if (wrong.length > 0) throw new Error(wrong.join('\n'));
     return `${tarball.files.length} files, ${kilobytes(tarball.bytes)} of ${kilobytes(MAX_BYTES)}`;
   },

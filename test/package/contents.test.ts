@@ -2,12 +2,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tmpDir } from '../helpers/tmp-dir';
-import { complaints, pack, stage } from './tarball';
+import { complaints, deadLinks, pack, stage } from './tarball';
 
 test('the tarball has what it needs and nothing else, and stays below its budget', (t) => {
   const folder = tmpDir(t);
   stage(folder, { binary: true });
   assert.deepEqual(complaints(pack(folder, folder), [process.arch]), []);
+});
+
+test('every link of its documents leads to a file in it', (t) => {
+  const folder = tmpDir(t);
+  stage(folder, { binary: false });
+  const { files } = pack(folder, folder);
+  assert.deepEqual(deadLinks(folder, files), []);
+  const [dead, ...more] = deadLinks(
+    folder,
+    files.filter((file) => file !== 'docs/commands.md'),
+  );
+  assert.equal(dead, 'README.md links to docs/commands.md, which is not there');
+  assert.ok(more.length > 0, 'a link with a fragment, or from another folder, was not looked at');
 });
 
 test('a missing binary, a stray file and too many bytes are told', (t) => {

@@ -59,6 +59,20 @@ export function complaints({ files, bytes }: Tarball, cpus: readonly string[]): 
   ];
 }
 
+/** @param folder that the files are in. @returns one line for each relative link of a document to what is not among them */
+export function deadLinks(folder: string, files: readonly string[]): string[] {
+  return files
+    .filter((file) => file.endsWith('.md'))
+    .flatMap((file) => {
+      const text = readFileSync(path.join(folder, file), 'utf8');
+      const targets = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map((link) => link[1] as string);
+      return targets
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .filter((target) => !files.includes(path.posix.join(path.posix.dirname(file), target)))
+        .map((target) => `${file} links to ${target}, which is not there`);
+    });
+}
+
 /** @param folder of a package; `into` has to be there */
 export function pack(folder: string, into: string): Tarball {
   const args = [npm, 'pack', '--json', '--ignore-scripts', '--pack-destination', into];

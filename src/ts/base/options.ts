@@ -21,7 +21,7 @@ export function validateOptions<T extends object>(name: string, given: T, known:
 }
 
 /** The one that is a typing mistake away: one for every three letters. */
-function nearest(key: string, names: readonly string[]): string | undefined {
+export function nearest(key: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
   let limit = Math.max(1, Math.floor(key.length / 3));
   for (const name of names) {

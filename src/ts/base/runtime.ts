@@ -39,7 +39,8 @@ const LACKS = {
   'descriptor of an object': {
     what: 'looking up the descriptor of an object of net, http or dgram',
     instead:
-      'Keep an Fd: make a duplicate with Fd.dup() before you give one to adoptServer() or adoptSocket()',
+      'What listen() or connect() has made cannot be passed there. Pass a socket of fdpass (UnixServer, UnixStream, ' +
+      '...), or a duplicate (Fd.dup()) made before the Fd went to adoptServer() or adoptSocket()',
   },
 } satisfies Record<string, Lack>;
 

@@ -1,7 +1,7 @@
 // fdpass build: compiles the addon where the package has no binary for the platform.
-import { parseArgs } from 'node:util';
 import { compileAddon } from '../native/compile';
-import { type Command, EXIT, UsageError } from './command';
+import { type Command, EXIT } from './command';
+import { parseCommandLine } from './command-line';
 import { printJson } from './failure';
 
 export const build: Command = {
@@ -40,9 +40,5 @@ Exit code, and "outcome" of --json:
 };
 
 function parse(args: readonly string[]): boolean {
-  try {
-    return parseArgs({ args: [...args], options: { json: { type: 'boolean' } } }).values.json ?? false;
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+  return parseCommandLine({ args: [...args], options: { json: { type: 'boolean' } } }).values.json ?? false;
 }

@@ -1,8 +1,8 @@
 // fdpass ls: the bound AF_UNIX sockets of this machine and the processes that hold them.
-import { parseArgs } from 'node:util';
 import type { SocketHolder } from '../base/errors';
 import { inspectUnix, type UnixSocketInfo } from '../names/inspect';
 import { type Command, EXIT, UsageError } from './command';
+import { parseCommandLine } from './command-line';
 import { formatTable } from './table';
 import { userNames } from './users';
 
@@ -42,19 +42,12 @@ reason }); 64 the command line is wrong.
 };
 
 function parse(args: readonly string[]): { text: string; json: boolean } {
-  const { values, positionals } = parseOrTeach(args);
+  const options = { json: { type: 'boolean' } } as const;
+  const { values, positionals } = parseCommandLine({ args: [...args], options, allowPositionals: true });
   if (positionals.length > 1) {
     throw new UsageError(`one TEXT is looked for, not ${positionals.length}; quote it if it has spaces`);
   }
   return { text: positionals[0] ?? '', json: values.json ?? false };
-}
-
-function parseOrTeach(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: { json: { type: 'boolean' } }, allowPositionals: true });
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
 }
 
 function byAddress(a: UnixSocketInfo, b: UnixSocketInfo): number {

@@ -1,13 +1,17 @@
 // fdpass ps: the services of this user that can be found, and what is left of others.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { hasCode } from '../base/errors';
 import { printable, UnixAddress } from '../fd/address';
 import { ask } from '../handoff/ask';
 import type { ServiceStatus } from '../handoff/command';
-import { requirePrivateDirectory, runtimeDirectory } from '../handoff/control-address';
-import { type Command, EXIT, UsageError } from './command';
+import {
+  existingRuntimeDirectory,
+  requirePrivateDirectory,
+  runtimeDirectory,
+} from '../handoff/control-address';
+import { type Command, EXIT } from './command';
+import { parseCommandLine } from './command-line';
 import { formatTable } from './table';
 import { formatBytes, formatMs } from './units';
 
@@ -50,16 +54,12 @@ Exit code: 0, also if there is none; 1 if the directory cannot be read or truste
 };
 
 function parse(args: readonly string[]): boolean {
-  try {
-    return parseArgs({ args: [...args], options: { json: { type: 'boolean' } } }).values.json ?? false;
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+  return parseCommandLine({ args: [...args], options: { json: { type: 'boolean' } } }).values.json ?? false;
 }
 
 /** Files that are named as control sockets are. */
 function controlSockets(): string[] {
-  const directory = runtimeDirectory();
+  const directory = existingRuntimeDirectory();
   let files: string[];
   try {
     files = readdirSync(directory);

@@ -1,9 +1,10 @@
 // Which service a command is for: NAME, or --address; and what all commands to a service take.
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { ParseArgsConfig } from 'node:util';
 import { MAX_TIMEOUT_MS } from '../base/limits';
 import { UnixAddress } from '../fd/address';
 import { existingControlAddress, validateHandoffName } from '../handoff/control-address';
 import { UsageError } from './command';
+import { orTeach, parseCommandLine } from './command-line';
 
 export interface Target {
   /** Undefined: whoever is at the address. */
@@ -25,7 +26,11 @@ export const TARGET_HELP = `  NAME           the service, as createHandoff({ nam
 
 /** @throws UsageError, ERR_HANDOFF_UNSAFE_DIRECTORY */
 export function parseTarget(args: readonly string[]): Target {
-  const { values, positionals } = parseOrTeach(args);
+  const { values, positionals } = parseCommandLine({
+    args: [...args],
+    options: OPTIONS,
+    allowPositionals: true,
+  });
   const { address, json = false, timeout } = values;
   const [name, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`one NAME is meant, not ${positionals.length}`);
@@ -43,21 +48,8 @@ export function parseTarget(args: readonly string[]): Target {
   };
 }
 
-function parseOrTeach(args: readonly string[]) {
-  return orTeach(() => parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true }));
-}
-
 function readTimeout(text: string): number {
   const ms = Number(text);
   if (/^\d+$/.test(text) && ms >= 1 && ms <= MAX_TIMEOUT_MS) return ms;
   throw new UsageError(`--timeout takes milliseconds from 1 to ${MAX_TIMEOUT_MS}, not '${text}'`);
-}
-
-/** What is wrong with an argument is wrong with the command line. */
-function orTeach<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
 }

@@ -1,11 +1,13 @@
 // ask(): gives one command to the process that serves, and waits for the result.
 import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
+import path from 'node:path';
 import { FdpassError, hasCode } from '../base/errors';
 import { pathOf, type UnixAddress } from '../fd/address';
 import { UnixSeqpacket } from '../sockets/seqpacket';
 import { ControlChannel } from './channel';
 import { type CommandName, type Result, readListeners, readProgress, readResult } from './command';
+import { runtimeDirectory } from './control-address';
 import { type Frame, TXN_BYTES } from './frame';
 import { CONTROL_OPTIONS, pauseBeforeRetry } from './join';
 import { type Busy, readReason, readRefusal } from './payloads';
@@ -203,11 +205,16 @@ function explained(cause: Error, address: UnixAddress): Error {
   return cause;
 }
 
+const WHERE_TO_LOOK = "; 'fdpass ls' shows what there is";
+const WHO_TO_BE =
+  "; 'fdpass ps' shows what runs. A service of another user, or with another XDG_RUNTIME_DIR, is found with these only";
+
 /** connect(2) refuses a file that is no socket as it does a socket without an owner. */
 function whatIsLeft(address: UnixAddress): string {
-  if (address.kind !== 'path') return '';
+  if (address.kind !== 'path') return WHERE_TO_LOOK;
   const status = lstatSync(pathOf(address), { throwIfNoEntry: false });
-  if (status === undefined) return '';
+  if (status === undefined)
+    return path.dirname(`${address}`) === runtimeDirectory() ? WHO_TO_BE : WHERE_TO_LOOK;
   if (status.isSocket()) return '; the file is a leftover';
   return ': it is no socket; give the address of a service, or move the file away if one is to start there';
 }

@@ -1,8 +1,8 @@
 // Where the control socket of a name lives, and whether that place can be trusted.
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
-import { FdpassError, hasCode, outOfRange, type SystemError } from '../base/errors';
+import { FdpassError, hasCode, outOfRange, type SystemError, systemError } from '../base/errors';
 import { type AddressLike, UnixAddress } from '../fd/address';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -26,10 +26,10 @@ export function controlAddress(name: string, address: AddressLike | undefined): 
 
 /**
  * The same for whoever only asks: nothing is made.
- * @throws ERR_HANDOFF_UNSAFE_DIRECTORY
+ * @throws ERR_HANDOFF_UNSAFE_DIRECTORY; SystemError ENOENT for an XDG_RUNTIME_DIR that does not exist
  */
 export function existingControlAddress(name: string): UnixAddress {
-  const directory = runtimeDirectory();
+  const directory = existingRuntimeDirectory();
   if (existsSync(directory)) requirePrivateDirectory(directory);
   return UnixAddress.path(path.join(directory, `${name}.sock`));
 }
@@ -40,6 +40,20 @@ export function runtimeDirectory(): string {
   const runtime = sessionDirectory();
   if (runtime !== undefined) return path.join(runtime, 'fdpass');
   return uid === 0 ? '/run/fdpass' : path.join(tmpdir(), `fdpass-${uid}`);
+}
+
+/**
+ * The same for whoever asks: it may be missing, but not the folder that it is in.
+ * @throws SystemError ENOENT for an XDG_RUNTIME_DIR that does not exist
+ */
+export function existingRuntimeDirectory(): string {
+  const session = sessionDirectory();
+  if (session !== undefined && !existsSync(session)) {
+    const error = systemError(-constants.errno.ENOENT, 'stat');
+    error.message += `: XDG_RUNTIME_DIR names ${session}, a folder that does not exist; give it the value that the service has, or unset it`;
+    throw error;
+  }
+  return runtimeDirectory();
 }
 
 /** A relative one is to be ignored. XDG Base Directory Specification */

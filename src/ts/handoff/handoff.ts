@@ -60,7 +60,9 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
       announce: (event, ...args) =>
         process.nextTick(() => {
           const heard = this.emit(event as keyof HandoffEvents, ...(args as never));
-          if (!heard && event === 'rolledback') process.emitWarning(args[0] as Error);
+          // One of the two processes says it: they write to one terminal, or to one log.
+          if (!heard && event === 'rolledback' && !this.#tenure.wasStarted)
+            process.emitWarning(args[0] as Error);
         }),
     });
   }

@@ -1,6 +1,7 @@
 // HandoffOptions: what createHandoff() is given, checked once.
 import { constants } from 'node:os';
 import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { invalidArgType, invalidArgValue } from '../base/errors';
 import { type KnownNames, validateOptions } from '../base/options';
 import { validateInteger } from '../base/validate';
@@ -25,8 +26,8 @@ export interface HandoffOptions {
   state?: StateOptions;
   /**
    * Calls upgrade() on this signal, from createHandoff() to the end of close(). If it fails, or cannot begin, that is a
-   * process warning, and this process serves on. In the main thread only: Node gives workers no signals. SIGTERM and
-   * SIGINT are refused: they are the end of a service.
+   * process warning, and this process serves on. Refused in a worker thread, which gets no signals, and for SIGTERM and
+   * SIGINT, which are the end of a service.
    */
   restartOn?: NodeJS.Signals;
   /**
@@ -98,6 +99,11 @@ function validateSignalName(signal: unknown): NodeJS.Signals | undefined {
     throw invalidArgValue(
       `options.restartOn must not be ${signal}, which ends a service: nobody could end this one with it any more. Call ` +
         "close() on it, and restart on another, such as 'SIGHUP'",
+    );
+  if (!isMainThread)
+    throw invalidArgValue(
+      'options.restartOn does nothing in a worker thread, which gets no signals: leave it out, and call upgrade() when the ' +
+        'main thread has one',
     );
   // Windows knows few of them, and the program was not written for it.
   const known =

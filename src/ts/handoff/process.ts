@@ -93,13 +93,15 @@ export const systemProcess: ProcessSeam = {
 /**
  * The transaction that upgrade() has started this process for, if it is that service's, or one of our own. Nothing that we
  * start sees it.
+ * @returns `given`: by upgrade()
  */
-export function takeTxn(seam: ProcessSeam, service: string): string {
+export function takeTxn(seam: ProcessSeam, service: string): { txn: string; given: boolean } {
   const { [TXN_VARIABLE]: txn, [SERVICE_VARIABLE]: meant = service } = seam.env;
-  if (meant !== service) return newTxn(); // this process has part in several services
+  if (meant !== service) return { txn: newTxn(), given: false }; // this process has part in several services
   delete seam.env[TXN_VARIABLE];
   delete seam.env[SERVICE_VARIABLE];
-  return txn !== undefined && /^[0-9a-f]{32}$/.test(txn) ? txn : newTxn();
+  const given = txn !== undefined && /^[0-9a-f]{32}$/.test(txn);
+  return { txn: given ? txn : newTxn(), given };
 }
 
 /** Nobody else guesses it. */

@@ -20,7 +20,7 @@ import { stateError } from './state-error';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
 import type { Transaction } from './transaction';
-import { Fate, runUpgrade, type UpgradeOptions } from './upgrade';
+import { Fate, runUpgrade, UpgradeError, type UpgradeOptions } from './upgrade';
 
 export interface HandoffEvents {
   superseded: [receipt: Receipt];
@@ -69,6 +69,7 @@ export class Tenure {
   #inherited: readonly string[] | undefined;
   #upgrade: Fate | undefined;
   #readyCalled = false;
+  #wasStarted = false;
   #predecessorLeft = false;
   #receipt: Receipt | undefined;
   #handedState: HandedState | undefined;
@@ -89,6 +90,11 @@ export class Tenure {
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
     });
+  }
+
+  /** By its predecessor's upgrade(), which hears what becomes of this process. */
+  get wasStarted(): boolean {
+    return this.#wasStarted;
   }
 
   get pid(): number {
@@ -118,7 +124,8 @@ export class Tenure {
   /** Alone, or with everything that the predecessor has. Called once. */
   async begin(): Promise<void> {
     const settings = this.#settings;
-    const txn = takeTxn(this.#seam, settings.name);
+    const { txn, given } = takeTxn(this.#seam, settings.name);
+    this.#wasStarted = given;
     this.#restoreStderr = takeStderr(this.#seam);
     let deadline = Number.POSITIVE_INFINITY;
     for (;;) {
@@ -321,7 +328,11 @@ export class Tenure {
     try {
       return await this.upgrade();
     } catch (error) {
-      process.emitWarning(error as Error, { detail: `the upgrade was asked for by ${asked}` });
+      if (!hasCode(error, 'ERR_HANDOFF_ROLLED_BACK')) {
+        // else 'rolledback' tells
+        const warning = error instanceof UpgradeError ? error.withoutStderr() : (error as Error);
+        process.emitWarning(warning, { detail: `the upgrade was asked for by ${asked}` });
+      }
       throw error;
     }
   }

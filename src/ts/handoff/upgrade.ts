@@ -53,6 +53,12 @@ export class UpgradeError extends FdpassError {
   override get name(): string {
     return this.#name;
   }
+
+  /** For where the successor's stderr is already: it has come through this process. */
+  withoutStderr(): UpgradeError {
+    const exit = { code: this.exitCode, signal: this.signal };
+    return new UpgradeError(this.code as `ERR_${string}`, this.reason, '', exit, this.cause);
+  }
 }
 
 /** What becomes of the transaction that was reserved for an upgrade(). */
@@ -75,6 +81,13 @@ export class Fate {
       this.reject = reject;
     });
     this.outcome.catch(() => {}); // upgrade() may have stopped waiting for it
+  }
+}
+
+/** All that is known: it was not heard of before. */
+class SuccessorEnded extends FdpassError {
+  constructor() {
+    super('ERR_HANDOFF_ABORTED', 'the successor has ended');
   }
 }
 
@@ -181,9 +194,7 @@ function firstOf(child: SpawnedProcess, options: UpgradeOptions, context: Upgrad
       stopTimer();
     };
     fate.outcome.then(resolve, reject).finally(settle);
-    child.exited
-      .then(() => reject(new FdpassError('ERR_HANDOFF_ABORTED', 'the successor has ended')))
-      .finally(settle);
+    child.exited.then(() => reject(new SuccessorEnded())).finally(settle);
   });
 }
 
@@ -191,7 +202,7 @@ function firstOf(child: SpawnedProcess, options: UpgradeOptions, context: Upgrad
 async function bury(
   child: SpawnedProcess,
   reason: Error,
-  { seam, timeouts }: UpgradeContext,
+  { seam, timeouts, service }: UpgradeContext,
 ): Promise<UpgradeError> {
   const rolledBack = hasCode(reason, 'ERR_HANDOFF_ROLLED_BACK');
   if (rolledBack && hasCode(reason.cause, 'ERR_HANDOFF_ABORTED'))
@@ -209,8 +220,10 @@ async function bury(
   const stderr = child.stderrTail();
   if (exit.error !== undefined) return notStarted(exit.error, stderr, exit);
   if (!killed) {
-    const text = `the successor ${howItEnded(exit)} before it took over`;
-    return new UpgradeError('ERR_HANDOFF_SUCCESSOR_EXITED', text, stderr, exit, reason);
+    const text = `the successor ${howItEnded(exit)} before it took over${exit.code === 0 ? doesItJoin(service) : ''}`;
+    // That it has ended is said already; how far it was is not.
+    const cause = reason instanceof SuccessorEnded ? undefined : reason;
+    return new UpgradeError('ERR_HANDOFF_SUCCESSOR_EXITED', text, stderr, exit, cause);
   }
   const code = 'code' in reason ? (reason.code as `ERR_${string}`) : 'ERR_HANDOFF_ABORTED';
   return new UpgradeError(code, `${reason.message}; the successor was killed`, stderr, exit, reason);
@@ -236,6 +249,11 @@ async function letGo(
 
 function after<T>(seam: ProcessSeam, ms: number, value: T): Promise<T> {
   return new Promise((resolve) => seam.setTimer(ms, () => resolve(value)));
+}
+
+/** A program that does what it is to do, and is none of this service. */
+function doesItJoin(service: string): string {
+  return `: does it call createHandoff({ name: '${service}' }), and wait for ready()?`;
 }
 
 function howItEnded({ code, signal }: Exit): string {

@@ -7,6 +7,7 @@ import { printable, UnixAddress } from '../fd/address';
 import { binding } from '../native/binding';
 import { explainInUse, isLeftover } from './address-in-use';
 import { PathLock } from './path-lock';
+import { requirePermission } from './permission';
 import { lockPlace, type Place, placeOf, temporaryPlace } from './place';
 import { type Access, asksForAccess, birthMode, SocketFile } from './socket-file';
 
@@ -69,7 +70,7 @@ const { EADDRINUSE, ENOENT } = constants.errno;
 /**
  * bind(2) with a name, and listen(2) with a backlog. An unnamed address asks the kernel for an abstract one.
  * If this fails after bind(2) the file is gone again, but the socket cannot be bound once more: close it.
- * @throws SystemError EADDRINUSE with `holders`, EACCES, ENOENT, EINVAL if `fd` is bound already, EPERM for an
+ * @throws ERR_FDPASS_PERMISSION under Node's permission model; SystemError EADDRINUSE with `holders`, EACCES, ENOENT, EINVAL if `fd` is bound already, EPERM for an
  * `owner` that this process may not give; RangeError for options that do not fit the address or each other
  */
 export function bindUnix(socket: SocketToBind, address: UnixAddress, options: BindOptions): BoundName {
@@ -198,6 +199,7 @@ function create(
   access: Access,
   remove: (file: SocketFile) => void,
 ): SocketFile {
+  requirePermission(path);
   narrow(fd, access, backlog !== undefined);
   binding.bind(fd, address.sunPath);
   const file = SocketFile.at(path);

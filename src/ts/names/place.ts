@@ -6,6 +6,7 @@ import { hasCode, outOfRange, type SystemError, systemError } from '../base/erro
 import { MAX_ADDRESS_BYTES } from '../base/limits';
 import { pathOf, printable, UnixAddress } from '../fd/address';
 import { PathLock } from './path-lock';
+import { requirePermission } from './permission';
 
 export interface Place {
   address: UnixAddress;
@@ -41,9 +42,10 @@ export function temporaryPlace({ address, path }: Place): Place {
 
 /**
  * Waits for the turn to decide about a name.
- * @throws SystemError EADDRINUSE if it does not come in time, ENOENT, EACCES
+ * @throws ERR_FDPASS_PERMISSION; SystemError EADDRINUSE if it does not come in time, ENOENT, EACCES
  */
 export function lockPlace({ address, path }: Place, waitMs: number): PathLock {
+  requirePermission(path);
   let lock: PathLock | undefined;
   try {
     lock = PathLock.take(path, waitMs);

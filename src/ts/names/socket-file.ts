@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { systemError } from '../base/errors';
-import { describeFd } from '../fd/describe';
+import { binding } from '../native/binding';
+import { requireAccessChange } from './permission';
 
 /** open(2); include/uapi/asm-generic/fcntl.h. A handle on the file itself; a socket cannot be opened otherwise. */
 const O_PATH = 0o10000000;
@@ -71,15 +72,17 @@ export class SocketFile {
 
   /**
    * Sets owner and mode on this file, also if somebody puts a symbolic link in its place meanwhile.
-   * @throws ENOENT if the name is something else's; what chown(2) and chmod(2) throw
+   * @throws ENOENT if the name is something else's; ERR_FDPASS_PERMISSION; what chown(2) and chmod(2) throw
    */
   setAccess(access: Access): void {
     if (!asksForAccess(access)) return;
     const { mode, owner } = access;
     const file = openSync(this.#path, O_PATH | fs.O_NOFOLLOW);
     try {
-      const { device, inode } = describeFd(file);
+      const { device, inode, mode: now } = binding.describe(file);
       if (!this.#is(device, inode)) throw systemError(-constants.errno.ENOENT, 'open');
+      if (owner === undefined && (now & ALL_PERMISSIONS) === mode) return; // born with it
+      requireAccessChange(this.#path, file);
       const self = `/proc/self/fd/${file}`; // fchmod(2) and fchown(2) refuse an O_PATH descriptor
       if (owner !== undefined) chownSync(self, owner.uid, owner.gid);
       chmodSync(self, mode ?? ALL_PERMISSIONS & ~umask());

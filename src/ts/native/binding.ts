@@ -1,6 +1,8 @@
 // Loads the addon and types its exports. The only file that knows how the binary is found.
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
+import { isPermitted } from './permission';
 import { hasUvPoll } from './runtime';
 
 /** Opaque handles of the addon. */
@@ -146,26 +148,43 @@ function find(): Binding {
   try {
     return nodeGypBuild(root) as Binding;
   } catch (cause) {
-    throw permissionError(root, cause) ?? noBinary(cause);
+    throw permissionError(root, cause) ?? noBinary(root, cause);
   }
 }
 
-function noBinary(cause: unknown): Error {
-  return Object.assign(
-    new Error(
-      `fdpass has no binary for ${process.platform}-${process.arch} that loads. ` +
-        `Compile one (g++, make and python3 are needed): npx fdpass build`,
-      { cause },
-    ),
-    { code: 'ERR_FDPASS_NO_BINARY' },
+/** The package brings a binary for these: only a part of the package can be without. */
+const SHIPPED = ['x64', 'arm64'];
+
+function noBinary(root: string, cause: unknown): Error {
+  return Object.assign(new Error(whyNot(root, cause), { cause }), { code: 'ERR_FDPASS_NO_BINARY' });
+}
+
+function whyNot(root: string, cause: unknown): string {
+  const { arch } = process;
+  const compile = 'compile one (g++, make and python3 are needed): npx fdpass build';
+  if (hasBinary(root, arch))
+    return (
+      `the binary of fdpass does not load: ${(cause as Error).message}. Deno takes --allow-ffi; a file system must not be ` +
+      `mounted noexec; for what else it lacks, ${compile}`
+    );
+  if (!SHIPPED.includes(arch)) return `fdpass has no binary for linux-${arch}: ${compile}`;
+  return (
+    `fdpass is without its binary: there is no ${prebuilt(root, arch)}. A bundler has left it out: mark fdpass as external ` +
+    `(esbuild --external:fdpass), or copy the folder prebuilds of the package to ${root}; or ${compile}`
   );
+}
+
+function prebuilt(root: string, arch: string): string {
+  return path.join(root, 'prebuilds', `linux-${arch}`, 'fdpass.node');
+}
+
+function hasBinary(root: string, arch: string): boolean {
+  return existsSync(prebuilt(root, arch)) || existsSync(path.join(root, 'build', 'Release', 'fdpass.node'));
 }
 
 /** Node under --permission refuses to load an addon, and hides files so that they seem not to be there. */
 function permissionError(root: string, cause: unknown): Error | undefined {
-  const { permission } = process as { permission?: { has(scope: string, reference?: string): boolean } };
-  if (permission === undefined) return undefined;
-  const missing = permission.has('fs.read', path.join(root, 'x')) ? [] : [`--allow-fs-read=${root}/*`];
+  const missing = isPermitted('fs.read', path.join(root, 'x')) ? [] : [`--allow-fs-read=${root}/*`];
   const disabled = (cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
   if (disabled || missing.length > 0) missing.push('--allow-addons');
   if (missing.length === 0) return undefined;
