@@ -3,7 +3,8 @@ import { Duplex } from 'node:stream';
 import { onCancel, validateWaitOptions } from '../base/abort';
 import { closedError, outOfRange } from '../base/errors';
 import { MAX_TIMEOUT_MS } from '../base/limits';
-import { toBytes, validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { NO_OPTIONS, validateOptions } from '../base/options';
+import { toBytes, validateInteger, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
@@ -14,12 +15,18 @@ import { lendAttachment } from './attachment';
 import { Connecting } from './connecting';
 import { SHUT, SO, SOL_SOCKET } from './constants';
 import { consume } from './consume';
-import type { SendOptions } from './message';
+import { SEND_OPTIONS, type SendOptions } from './message';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
 import { OnReadLanding, OwnLanding } from './stream-landing';
-import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
+import {
+  STREAM_CONNECT_OPTIONS,
+  STREAM_OPTIONS,
+  type StreamConnectOptions,
+  type StreamOptions,
+  validateStreamOptions,
+} from './stream-options';
 import { StreamReader } from './stream-reader';
 import { Parcel, StreamWriter } from './stream-writer';
 
@@ -121,9 +128,9 @@ export class UnixStream extends Duplex {
    * What is written before is sent then.
    * @throws TypeError, RangeError for wrong arguments; SystemError EMFILE
    */
-  static connect(address: AddressLike, options: StreamConnectOptions = {}): UnixStream {
+  static connect(address: AddressLike, options: StreamConnectOptions = NO_OPTIONS): UnixStream {
     const to = UnixAddress.from(address);
-    validateObject('options', options);
+    validateOptions('options', options, STREAM_CONNECT_OPTIONS);
     const { timeout, localAddress } = options;
     if (timeout !== undefined) validateTimeout('options.timeout', timeout);
     const from = localAddress === undefined ? undefined : UnixAddress.from(localAddress);
@@ -140,7 +147,8 @@ export class UnixStream extends Duplex {
   }
 
   /** Two streams connected to each other. socketpair(2) */
-  static pair(options: StreamOptions = {}): [UnixStream, UnixStream] {
+  static pair(options: StreamOptions = NO_OPTIONS): [UnixStream, UnixStream] {
+    validateOptions('options', options, STREAM_OPTIONS);
     const [first, second] = binding.openPair(SOCK_STREAM).map(Fd.own) as [Fd, Fd];
     let opened: UnixStream | undefined;
     try {
@@ -158,7 +166,8 @@ export class UnixStream extends Duplex {
    * Consumes `fd` unless it throws.
    * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX stream socket that does not listen
    */
-  static adopt(fd: Fd, options: StreamOptions = {}): UnixStream {
+  static adopt(fd: Fd, options: StreamOptions = NO_OPTIONS): UnixStream {
+    validateOptions('options', options, STREAM_OPTIONS);
     requireUnixSocket(fd, 'stream', false);
     return consume(fd, (own) => UnixStream.own(own, options));
   }
@@ -235,8 +244,8 @@ export class UnixStream extends Duplex {
    * @throws RangeError for descriptors without a byte (a stream drops them); SystemError EPERM (the peer refuses
    * descriptors), ETOOMANYREFS, which leave the stream usable; EPIPE, ECONNRESET; ERR_FDPASS_TIMEOUT, AbortError
    */
-  async send(data: string | Uint8Array, options: SendOptions = {}): Promise<void> {
-    validateWaitOptions(options);
+  async send(data: string | Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
+    validateWaitOptions(options, SEND_OPTIONS);
     this.#open();
     const bytes = toBytes('data', data);
     const lent = lendAttachment(options);
