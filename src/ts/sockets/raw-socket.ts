@@ -82,7 +82,7 @@ export class RawSocket implements Disposable {
 
   /** Plain JavaScript can call it: the addon would abort on what has no number. */
   private constructor(fd: Fd) {
-    requireFd(fd);
+    requireFd(fd, 'make a RawSocket with RawSocket.open(), RawSocket.pair() or RawSocket.adopt()');
     this.#fd = fd;
   }
 

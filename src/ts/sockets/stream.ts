@@ -81,7 +81,7 @@ export class UnixStream extends Duplex {
 
   /** Owns `fd` once it has returned; while it throws, the caller does. Plain JavaScript can call it. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
-    requireFd(fd);
+    requireFd(fd, 'make a UnixStream with UnixStream.connect(), UnixStream.pair() or UnixStream.adopt()');
     const limits = validateStreamOptions(options);
     const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
     const landing = onread === undefined ? undefined : new OnReadLanding(onread);
