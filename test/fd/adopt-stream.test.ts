@@ -126,5 +126,7 @@ test('a stream that is lost is closed by the collector, with a warning', async (
     global.gc();
     await nextTurn();
   }
-  assert.equal((await warned)[0].code, 'FDPASS_LOST_FD');
+  const [{ code, message }] = await warned;
+  assert.equal(code, 'FDPASS_LOST_FD');
+  assert.match(message, /: its stream of node:fs was lost while open\. Call destroy\(\)\.$/);
 });

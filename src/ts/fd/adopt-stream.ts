@@ -83,6 +83,7 @@ function makeStream<S>(fd: Fd, make: (number: number, close: Close) => S): S {
   let owner = fd; // the caller's, until the stream stands
   const stream = make(fd.fd, (_, done) => fs.close(owner.detach(), done));
   owner = Fd.adopt(fd.detach());
+  owner.heldBy('stream of node:fs', 'destroy()');
   return stream;
 }
 

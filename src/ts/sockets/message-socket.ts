@@ -109,6 +109,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     if (given !== undefined) requireFd(given);
     const fd = given ?? Fd.own(binding.openSocket(kind.type));
     this.#fd = fd;
+    fd.heldBy(this.constructor.name, 'close()');
     this.#endOfStream = kind.endOfStream;
     let stopSignal = (): void => {};
     try {

@@ -83,6 +83,7 @@ export class RawSocket implements Disposable {
   /** Plain JavaScript can call it: the addon would abort on what has no number. */
   private constructor(fd: Fd) {
     requireFd(fd, 'make a RawSocket with RawSocket.open(), RawSocket.pair() or RawSocket.adopt()');
+    fd.heldBy('RawSocket', 'close()');
     this.#fd = fd;
   }
 

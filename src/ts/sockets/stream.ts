@@ -87,6 +87,7 @@ export class UnixStream extends Duplex {
     const landing = onread === undefined ? undefined : new OnReadLanding(onread);
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#fd = fd;
+    fd.heldBy('UnixStream', 'destroy()');
     this.#isConnecting = !connected;
     setPassing(fd.fd, limits);
     // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
