@@ -60,6 +60,26 @@ test('closeAll() closes what is open, whatever was closed or given away before',
   assert.equal(isOpen(given), false);
 });
 
+test('closeAll() of a list that throws, or has something else in it, closes those before it and no others', () => {
+  const lists: ((fds: Fd[]) => Iterable<Fd>)[] = [
+    function* ([first, second]) {
+      yield first as Fd;
+      yield second as Fd;
+      throw new TypeError('from the list');
+    },
+    ([first, second, third]) => [first, second, { fd: 7 }, third] as Fd[],
+    ([first, second, third]) => [first, second, undefined, third] as Fd[],
+  ];
+  for (const listOf of lists) {
+    const numbers = Array.from({ length: 3 }, openNull);
+    const fds = numbers.map((number) => Fd.adopt(number));
+    assert.throws(() => Fd.closeAll(listOf(fds)), TypeError);
+    assert.deepEqual(numbers.map(isOpen), [false, false, true]);
+    assert.equal(fds[2]?.fd, numbers[2]);
+    Fd.closeAll(fds);
+  }
+});
+
 test('adopting a number that is no descriptor is EBADF', () => {
   const number = openNull();
   closeSync(number);

@@ -53,8 +53,13 @@ TEST("nothing asked for takes no control space") {
   CHECK_EQ(ControlSpace({0, false, false, false}), 0u);
   CHECK_EQ(ControlSpace({1, false, false, false}), CMSG_SPACE(sizeof(int)));
   CHECK_EQ(ControlSpace({0, true, false, false}), CMSG_SPACE(sizeof(ucred)));
-  CHECK_EQ(ControlSpace({0, false, true, false}), CMSG_SPACE(sizeof(int)));
   CHECK_EQ(ControlSpace({0, false, false, true}), CMSG_SPACE(sizeof(timespec)));
+}
+
+TEST("a pidfd has room behind as many descriptors as anybody can send") {
+  const size_t all = CMSG_SPACE(fdpass::kMaxFdsPerMessage * sizeof(int)) + CMSG_SPACE(sizeof(int));
+  CHECK_EQ(ControlSpace({0, false, true, false}), all);
+  CHECK_EQ(ControlSpace({1, false, true, false}), all);
 }
 
 TEST("everything asked for fits the largest control space") {

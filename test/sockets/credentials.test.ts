@@ -10,6 +10,7 @@ import { isCloseOnExec, settledFdCount } from '../helpers/fd-count';
 import { closeAfter, linkKinds } from '../helpers/link';
 import { isRoot } from '../helpers/nobody';
 import { failureOf } from '../helpers/outcome';
+import { openPipe } from '../helpers/pipe';
 
 const self = { pid: process.pid, uid: process.getuid?.() as number, gid: process.getgid?.() as number };
 
@@ -81,6 +82,19 @@ for (const kind of linkKinds) {
     assert.equal(await settledFdCount(), before + 2, 'those of two messages of the batch');
     await link.receiver.close();
     assert.equal(await settledFdCount(), before - 2, 'the socket and the watcher’s duplicate');
+  });
+
+  test(`${kind.title}: a sender of more descriptors than fit cannot hide its pidfd`, async (t) => {
+    const link = await kind.open(t, { pidFd: true, maxFds: 1 });
+    const { reader } = openPipe(t);
+    for (const count of [1, 2, 3, 10, 253]) {
+      await link.send('x', { fds: Array(count).fill(reader) });
+      const message = await link.receive();
+      assert.equal(message.fds.length, 1);
+      assert.equal(message.fdsDropped, count > 1);
+      assert.ok(message.pidFd, `${count} descriptors`);
+      Fd.closeAll([...message.fds, message.pidFd]);
+    }
   });
 
   test(`${kind.title}: without the option there are no credentials`, async (t) => {

@@ -192,3 +192,43 @@ test('a wrong onread is told at once', async () => {
     assert.match(error.message, /^options\.onread/);
   }
 });
+
+test('a function that destroys the stream reads from nobody else who has its number next', async (t) => {
+  let victims: [UnixStream, UnixStream] | undefined;
+  let calls = 0;
+  const [left, right] = UnixStream.pair({
+    onread: {
+      buffer: () => {
+        // The first two calls are of the constructors.
+        if (++calls === 4) {
+          right.destroy();
+          victims = UnixStream.pair();
+          for (const victim of victims) victim.write('for the other');
+        }
+        return Buffer.alloc(4);
+      },
+      callback: () => true,
+    },
+  });
+  left.on('error', () => {});
+  destroyAfter(t, left, right);
+  left.write('123456789abcdef');
+  await once(right, 'close');
+  assert.ok(victims);
+  destroyAfter(t, ...victims);
+  for (const victim of victims) assert.equal(String((await once(victim, 'data'))[0]), 'for the other');
+});
+
+test('an array that lies about its length is EINVAL, and no end', async (t) => {
+  class Liar extends Uint8Array {
+    override get length(): number {
+      return 100;
+    }
+  }
+  const [left, right] = UnixStream.pair({ onread: { buffer: new Liar(10), callback: () => true } });
+  destroyAfter(t, left, right);
+  left.on('error', () => {}); // it loses its peer
+  left.write('bytes');
+  const [error] = (await once(right, 'error')) as [NodeJS.ErrnoException];
+  assert.equal(error.code, 'EINVAL');
+});

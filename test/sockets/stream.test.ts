@@ -286,3 +286,49 @@ test('wrong options are refused and nothing stays open', async () => {
   assert.throws(() => UnixStream.connect('@nobody', { localAddress: 5 as unknown as string }), TypeError);
   assert.equal(await settledFdCount(), before);
 });
+
+for (const size of [1_000, 5_000, 60_000]) {
+  test(`who transfers a piece of ${size} bytes away takes no other byte of the stream with it`, async (t) => {
+    const [left, right] = openPair(t);
+    let first = true;
+    let bytes = 0;
+    right.on('data', (data: Buffer) => {
+      bytes += data.length;
+      if (!first) return;
+      first = false;
+      right.pause(); // more waits in its buffer
+      setTimeout(() => {
+        try {
+          structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] });
+        } catch (error) {
+          assert.equal((error as Error).name, 'DataCloneError');
+        }
+        right.resume();
+      }, 5);
+    });
+    for (let count = 0; count < 10; count++) {
+      left.write(Buffer.alloc(size));
+      await nextTurn();
+    }
+    left.end();
+    await once(right, 'end');
+    assert.equal(bytes, 10 * size);
+  });
+}
+
+test('small parts that wait in a stream keep no more memory than twice their size', async (t) => {
+  const [slowLeft, slow] = openPair(t);
+  const [busyLeft, busy] = openPair(t);
+  slow.on('readable', () => {}); // it reads ahead, and nobody takes what it has
+  busy.resume();
+  const before = process.memoryUsage().arrayBuffers;
+  const count = 500;
+  for (let sent = 0; sent < count; sent++) {
+    slowLeft.write('x');
+    await new Promise((resolve) => busyLeft.write(Buffer.alloc(20_000), resolve));
+    while (slow.readableLength < sent + 1) await nextTurn();
+  }
+  global.gc?.();
+  const kept = process.memoryUsage().arrayBuffers - before;
+  assert.ok(kept < 8_000_000, `${kept} bytes are kept for ${count}`);
+});

@@ -7,8 +7,11 @@
 
 namespace fdpass {
 
+// Descriptors come before the pidfd: with room for `max_fds` alone a sender of more would hide who
+// it is.
 size_t ControlSpace(const ControlRequest& request) {
-  return (request.max_fds > 0 ? CMSG_SPACE(request.max_fds * sizeof(int)) : 0) +
+  const size_t fds = request.pidfd ? kMaxFdsPerMessage : request.max_fds;
+  return (fds > 0 ? CMSG_SPACE(fds * sizeof(int)) : 0) +
          (request.credentials ? CMSG_SPACE(sizeof(ucred)) : 0) +
          (request.pidfd ? CMSG_SPACE(sizeof(int)) : 0) +
          (request.timestamp ? CMSG_SPACE(sizeof(timeval)) : 0);

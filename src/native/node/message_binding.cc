@@ -190,13 +190,15 @@ class Pool {
  public:
   Pool(Bytes memory, size_t used) : memory_(memory), used_(used) {}
 
-  // Room for as many messages of `size` bytes as there is, at most options->max_messages.
-  void ReceiveInto(size_t size, Inbox::Options* options) {
+  // Room for as many messages of `size` bytes as there is, at most options->max_messages. False if
+  // there is none: a script can forge the length of an array, but not the bytes behind it.
+  bool ReceiveInto(size_t size, Inbox::Options* options) {
     const size_t room = used_ < memory_.size ? (memory_.size - used_) / size : 0;
-    if (room == 0) return;
+    if (room == 0) return false;
     options->max_messages = std::min(options->max_messages, room);
     options->direct = memory_.data + used_;
     options->direct_size = size;
+    return true;
   }
 
   // Gives where the bytes are now, or -1 if they stay in their slot.
@@ -269,7 +271,8 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   options.control.pidfd = (asked & kAskPidFd) != 0;
   options.control.timestamp = (asked & kAskEnd) != 0;
   Pool pool(ToBytes(env, arguments[1]), static_cast<size_t>(request[kPoolUsed]));
-  if (request[kDirect] > 0) pool.ReceiveInto(static_cast<size_t>(request[kDirect]), &options);
+  const auto direct = static_cast<size_t>(request[kDirect]);
+  if (direct > 0 && !pool.ReceiveInto(direct, &options)) return FromInt(env, -EINVAL);
   const auto received = self->inbox.Receive(BorrowedFd(request[kFd]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;

@@ -1,5 +1,5 @@
 // Fd: the owner of one descriptor.
-import { FdpassError } from '../base/errors';
+import { FdpassError, invalidArgType } from '../base/errors';
 import { validateFdNumber } from '../base/validate';
 import { binding } from '../native/binding';
 import { describeFd, type FdInfo } from './describe';
@@ -93,12 +93,21 @@ export class Fd implements Disposable {
     return Fd.own(binding.duplicate(lend(from)));
   }
 
-  /** close() of each, in one call of the addon: for many that came with one message. */
+  /**
+   * close() of each, in one call of the addon: for many that came with one message. If the list throws, or holds something
+   * else, those before it are closed.
+   */
   static closeAll(fds: Iterable<Fd>): void {
     const numbers: number[] = [];
-    for (const fd of fds) if (fd.fd !== NONE) numbers.push(fd.#release());
-    if (numbers.length === 1) binding.closeFd(numbers[0] as number);
-    else if (numbers.length > 1) binding.closeFds(new Int32Array(numbers));
+    try {
+      for (const fd of fds) {
+        if (!(#group in fd)) throw invalidArgType('fds', 'a list of Fd', fd);
+        if (fd.fd !== NONE) numbers.push(fd.#release());
+      }
+    } finally {
+      if (numbers.length === 1) binding.closeFd(numbers[0] as number);
+      else if (numbers.length > 1) binding.closeFds(new Int32Array(numbers));
+    }
   }
 
   /** The number, -1 once closed or detached. It is borrowed: do not close it. */

@@ -1,7 +1,17 @@
 // Compiles the addon in the installed package, for a platform that the tarball has no binary for.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -20,10 +30,12 @@ export async function compileAddon(): Promise<string> {
   if (process.platform !== 'linux') throw failed(`fdpass works on Linux only; this is ${process.platform}`);
   requireTools();
   requireWritable(PACKAGE);
-  const directory = path.join(SOURCES, 'build');
+  // A copy of the sources: another process may do the same at this moment.
+  const directory = mkdtempSync(path.join(PACKAGE, 'build-'));
   try {
-    await nodeGyp('rebuild', `--directory=${SOURCES}`, '--jobs=max', ...headers());
-    const compiled = path.join(directory, 'Release', 'fdpass.node');
+    cpSync(SOURCES, directory, { recursive: true });
+    await nodeGyp('rebuild', `--directory=${directory}`, '--jobs=max', ...headers());
+    const compiled = path.join(directory, 'build', 'Release', 'fdpass.node');
     requireLoadable(compiled);
     mkdirSync(path.dirname(BINARY), { recursive: true });
     renameSync(compiled, BINARY);
@@ -75,7 +87,7 @@ async function nodeGyp(...args: string[]): Promise<void> {
   const [code, signal] = await once(child, 'exit');
   if (code !== 0)
     throw failed(
-      `node-gyp ended with ${signal ?? `exit code ${code}`}, see above. It takes Node's headers from ` +
+      `node-gyp ended with ${signal ?? `exit code ${code}`}, see above. If headers are missing: it takes Node's from ` +
         `npm_config_nodedir=DIR (DIR/include/node/uv.h), from beside ${process.execPath}, or from nodejs.org`,
     );
 }

@@ -30,6 +30,9 @@ const REQUEST_POOL_USED = 4;
 const REQUEST_DIRECT = 5;
 const REQUEST_COLUMNS = 6;
 
+/** The request has columns of 32 bits. */
+const MAX_READ = 2 ** 31 - 1;
+
 /** UnixAddress::kMaxSunPathBytes */
 const NAME_BYTES = 108;
 
@@ -51,14 +54,6 @@ const ASK_END = 4;
 interface Place {
   memory: SharedMemory;
   direct: number;
-}
-
-/** Where a read of a stream goes. */
-export interface ReadTarget {
-  /** From `offset` to the end of `memory`, at least one byte. */
-  room(): { memory: Uint8Array; offset: number };
-  /** The bytes that were read there. */
-  take(size: number): Buffer;
 }
 
 export interface Batch {
@@ -142,23 +137,27 @@ export class Inbox {
   }
 
   /**
-   * One read of a stream, into the room that there is.
+   * One read of a stream, into `memory`, which has at least one byte. `landing` makes the message's data of what was read there.
    * @returns a negative errno, -EAGAIN if nothing is there, or what came, of 0 bytes at the end
    */
-  read(fd: number, limits: ControlLimits, target: ReadTarget): Message | number {
-    const { memory, offset } = target.room();
+  read(
+    fd: number,
+    limits: ControlLimits,
+    memory: Uint8Array,
+    landing: { take(size: number): Buffer },
+  ): Message | number {
     const request = this.#request;
     request[REQUEST_FD] = fd;
     request[REQUEST_MAX_MESSAGES] = 1;
     request[REQUEST_MAX_FDS] = limits.maxFds;
     request[REQUEST_ASKED] = limits.credentials ? ASK_CREDENTIALS : 0;
-    request[REQUEST_POOL_USED] = offset;
-    request[REQUEST_DIRECT] = memory.length - offset;
+    request[REQUEST_POOL_USED] = 0;
+    request[REQUEST_DIRECT] = Math.min(memory.length, MAX_READ);
     const result = binding.receive(this.#handle, memory);
     if (result < 0) return result;
     const fdCount = this.#records[FD_COUNT] as number;
     const fds = fdCount === 0 ? [] : Fd.ownAll(this.#fds.subarray(0, fdCount));
-    return this.#read(0, fds, target.take(this.#records[SIZE] as number));
+    return this.#read(0, fds, landing.take(this.#records[SIZE] as number));
   }
 
   #readAll(count: number, place: Place): Message[] {

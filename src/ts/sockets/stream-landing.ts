@@ -4,15 +4,15 @@ import type { Readable } from 'node:stream';
 import { types } from 'node:util';
 import { FdpassError, invalidArgType, outOfRange } from '../base/errors';
 import { validateObject } from '../base/validate';
-import type { ReadTarget } from './inbox';
-import { SharedMemory } from './shared-memory';
 
 /** As much as libuv reads at once. */
 const PIECE_BYTES = 64 * 1024;
-/** With less room than this a read begins a new piece. */
-const LEAST_ROOM = 4 * 1024;
 
-export interface Landing extends ReadTarget {
+export interface Landing {
+  /** The next read goes there. @throws what ends the stream */
+  room(): Uint8Array;
+  /** What was read there, so many bytes. */
+  take(size: number): Buffer;
   /** Gives what take() gave to whoever reads. @returns whether there is room for more */
   show(data: Buffer): boolean;
   /** Whoever reads has it when show() returns: nothing waits in the stream. */
@@ -21,7 +21,8 @@ export interface Landing extends ReadTarget {
 
 /** Buffers of the receiver's own, by way of the stream's buffer. */
 export class OwnLanding implements Landing {
-  static readonly #memory = new SharedMemory(PIECE_BYTES);
+  /** Of all streams of the thread: the bytes of one read leave it at once, or take it with them. */
+  static #piece = Buffer.alloc(0);
   readonly direct = false;
   readonly #stream: Readable;
 
@@ -29,15 +30,17 @@ export class OwnLanding implements Landing {
     this.#stream = stream;
   }
 
-  room(): { memory: Uint8Array; offset: number } {
-    const memory = OwnLanding.#memory;
-    memory.require(LEAST_ROOM);
-    return { memory: memory.piece, offset: memory.used };
+  room(): Uint8Array {
+    if (OwnLanding.#piece.length === 0) OwnLanding.#piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    return OwnLanding.#piece;
   }
 
+  /** Copies a small part: what waits in a stream's buffer takes at most twice its size, as highWaterMark promises. */
   take(size: number): Buffer {
-    const memory = OwnLanding.#memory;
-    return memory.take(memory.used, size);
+    const data = OwnLanding.#piece.subarray(0, size);
+    if (size <= PIECE_BYTES / 2) return Buffer.from(data);
+    OwnLanding.#piece = Buffer.alloc(0);
+    return data;
   }
 
   show(data: Buffer): boolean {
@@ -48,17 +51,19 @@ export class OwnLanding implements Landing {
 /** One buffer over and over, or what its maker gives next. As `onread` of net.Socket. */
 export class OnReadLanding implements Landing {
   readonly direct = true;
+  readonly #stream: Readable;
   readonly #options: OnReadOpts;
   #buffer: Uint8Array;
   /** The callback has seen it: the next read goes to another, if there is who makes one. */
   #seen = false;
 
   /** @throws TypeError, RangeError for a buffer without a byte */
-  constructor(options: OnReadOpts) {
+  constructor(stream: Readable, options: OnReadOpts) {
     validateObject('options.onread', options);
     const { callback } = options;
     if (typeof callback !== 'function')
       throw invalidArgType('options.onread.callback', 'a function', callback);
+    this.#stream = stream;
     this.#options = options;
     this.#buffer = this.#nextBuffer();
     if (this.#buffer.length === 0) {
@@ -66,10 +71,10 @@ export class OnReadLanding implements Landing {
     }
   }
 
-  room(): { memory: Uint8Array; offset: number } {
+  room(): Uint8Array {
     if (this.#seen) this.#buffer = this.#nextBuffer();
     this.#seen = false;
-    if (this.#buffer.length > 0) return { memory: this.#buffer, offset: 0 };
+    if (this.#buffer.length > 0) return this.#buffer;
     const text =
       'the buffer of onread has no byte: it was transferred to another thread, or made so; give another';
     throw new FdpassError('ERR_FDPASS_DETACHED', text);
@@ -81,7 +86,7 @@ export class OnReadLanding implements Landing {
 
   show(data: Buffer): boolean {
     this.#seen = true;
-    return this.#options.callback.call(undefined, data.length, this.#buffer) !== false;
+    return this.#options.callback.call(this.#stream, data.length, this.#buffer) !== false;
   }
 
   #nextBuffer(): Uint8Array {

@@ -94,7 +94,9 @@ export class StreamReader {
   /** undefined: nothing is there, or the stream is destroyed. */
   #read(): Message | undefined {
     try {
-      const chunk = this.#inbox.read(this.#socket.fd, this.#socket.limits, this.#landing);
+      const memory = this.#landing.room();
+      if (!this.#mayReceive) return undefined; // who gives the memory may have destroyed or paused the stream
+      const chunk = this.#inbox.read(this.#socket.fd, this.#socket.limits, memory, this.#landing);
       if (chunk === -EAGAIN) return undefined;
       if (typeof chunk !== 'number') return chunk;
       this.#stream.destroy(systemError(chunk, 'recvmsg'));

@@ -84,8 +84,8 @@ export class UnixStream extends Duplex {
     requireFd(fd, 'make a UnixStream with UnixStream.connect(), UnixStream.pair() or UnixStream.adopt()');
     const limits = validateStreamOptions(options);
     const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
-    const landing = onread === undefined ? undefined : new OnReadLanding(onread);
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    const landing = onread === undefined ? new OwnLanding(this) : new OnReadLanding(this, onread);
     this.#fd = fd;
     fd.heldBy('UnixStream', 'destroy()');
     this.#isConnecting = !connected;
@@ -106,7 +106,7 @@ export class UnixStream extends Duplex {
           this.#idle?.refresh();
         },
       },
-      landing ?? new OwnLanding(this),
+      landing,
       connected,
     );
     this.#writer = new StreamWriter(
