@@ -54,7 +54,7 @@ test('a deadline that is no positive integer is refused, and no listener stays',
 test('a signal that is none is refused', () => {
   assert.throws(() => validateWaitOptions({ signal: {} as AbortSignal }), {
     code: 'ERR_INVALID_ARG_TYPE',
-    message: /^options\.signal must be an AbortSignal; it is \{\}$/,
+    message: /^options\.signal must be an AbortSignal; it is a plain object$/,
   });
 });
 

@@ -52,9 +52,9 @@ test('our own errors carry name, code and cause', () => {
 });
 
 test('misuse quotes what was given and says what to give', () => {
-  const type = invalidArgType('from', 'a number', { a: { b: 1 } });
+  const type = invalidArgType('from', 'a number', '5', 'give 5');
   assert.ok(type instanceof TypeError);
-  assert.equal(type.message, 'from must be a number; it is { a: [Object] }');
+  assert.equal(type.message, "from must be a number; it is '5' (give 5)");
   assert.equal((type as NodeJS.ErrnoException).code, 'ERR_INVALID_ARG_TYPE');
   const range = outOfRange('mode', 'an integer from 0 to 511', 512);
   assert.ok(range instanceof RangeError);
@@ -62,9 +62,47 @@ test('misuse quotes what was given and says what to give', () => {
   assert.equal((range as NodeJS.ErrnoException).code, 'ERR_OUT_OF_RANGE');
 });
 
-test('a long argument is quoted in part', () => {
-  assert.ok(invalidArgType('data', 'bytes', ['x'.repeat(10_000)]).message.length < 300);
-});
+class Secret {
+  readonly token = 'token';
+  static anonymous = class {};
+}
+
+const long = 'x'.repeat(10_000);
+const revoked = Proxy.revocable({}, {});
+revoked.revoke();
+
+const named: [given: unknown, name: string | RegExp][] = [
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [5, '5'],
+  [-0, '-0'],
+  [5n, '5n'],
+  [true, 'true'],
+  [Symbol('s'), 'Symbol(s)'],
+  ['text', "'text'"],
+  [long, /^'x{40}'\.\.\. 9960 more characters$/],
+  [Object.assign(function app() {}, { settings: long }), "the function 'app'"],
+  [Secret, "the function 'Secret'"],
+  [() => {}, "the function ''"],
+  [{ token: long }, 'a plain object'],
+  [Object.create(null), 'a plain object'],
+  [{ constructor: 5 }, 'an object of class undefined'],
+  [revoked.proxy, 'a plain object'],
+  [[long], 'an object of class Array'],
+  [Buffer.from(long), 'an object of class Buffer'],
+  [new Secret(), 'an object of class Secret'],
+  [new Secret.anonymous(), /^an object of class anonymous$/],
+  [new TypeError(long), 'an object of class TypeError'],
+];
+
+for (const [given, name] of named) {
+  test(`an argument of a wrong type is named and not emptied out: ${name}`, () => {
+    const { message } = invalidArgType('x', 'right', given);
+    assert.match(message, /^x must be right; it is /);
+    const text = message.slice('x must be right; it is '.length);
+    typeof name === 'string' ? assert.equal(text, name) : assert.match(text, name);
+  });
+}
 
 test('a code is looked for in errors only', () => {
   assert.equal(hasCode(systemError(-constants.errno.EPIPE, 'x'), 'EAGAIN', 'EPIPE'), true);

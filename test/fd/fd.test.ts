@@ -160,7 +160,10 @@ test('a lost Fd is closed by the collector, with a warning that names it', async
   const [warning] = await warned;
   assert.equal(warning.name, 'FdpassWarning');
   assert.equal(warning.code, 'FDPASS_LOST_FD');
-  assert.match(warning.message, new RegExp(`descriptor ${number}\\b.*Call close\\(\\)`));
+  assert.match(
+    warning.message,
+    new RegExp(`descriptor ${number}: its Fd was lost while open\\. Call close\\(\\)\\.$`),
+  );
   assert.equal(fdCount(), before);
 });
 

@@ -227,6 +227,19 @@ test('a bare number is refused by all, and how to own it is said', async () => {
   }
 });
 
+test('a class that has no constructor of its own names what makes it', () => {
+  for (const Class of [UnixStream, RawSocket] as unknown as (new (
+    ...args: unknown[]
+  ) => unknown)[]) {
+    for (const args of [[], ['dgram'], [{ maxFds: 1 }]]) {
+      assert.throws(() => new Class(...args), {
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: new RegExp(`\\(make a ${Class.name} with ${Class.name}\\.\\w+\\(\\), .*adopt\\(\\)\\)$`),
+      });
+    }
+  }
+});
+
 test('constructors that only the types hide refuse what is no Fd, and nothing aborts', () => {
   for (const Class of [UnixStream, RawSocket, UnixDatagram, UnixSeqpacket] as unknown as (new (
     ...args: unknown[]

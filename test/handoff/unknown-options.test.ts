@@ -128,8 +128,37 @@ test('a listener has a port or a path, and not both', async (t) => {
   );
   const { code, message } = await failureOf(handoff.listen('web', http.createServer(), {}));
   assert.equal(code, 'ERR_INVALID_ARG_TYPE');
-  assert.equal(message, 'options must be an object with a port or a path; it is {}');
+  assert.equal(message, 'options must be an object with a port or a path; it is a plain object');
 });
+
+const habits: Record<string, [given: unknown[], text: RegExp]> = {
+  'a function in place of a server, such as express() gives': [
+    ['web', function app() {}, { port: 0 }],
+    /^server must be a server of net, .*; it is the function 'app' \(wrap it: http\.createServer\(app\)\)$/,
+  ],
+  'a server without a name': [
+    [http.createServer(), { port: 0 }],
+    /^name must be a string; it is an object of class Server \(it comes first: listen\(name, server, options\)\)$/,
+  ],
+  'a bare port': [
+    ['web', http.createServer(), 8080],
+    /^options must be an object with a port or a path; it is 8080 \(give \{ port: 8080 \}\)$/,
+  ],
+  'a bare path': [
+    ['web', http.createServer(), '/run/web.sock'],
+    /it is '\/run\/web\.sock' \(give \{ port \} or \{ path \}\)$/,
+  ],
+  'no place': [['web', http.createServer()], /with a port or a path; it is undefined$/],
+};
+
+for (const [title, [given, text]] of Object.entries(habits)) {
+  test(`listen() with ${title} says what to give`, async (t) => {
+    const handoff: Anything = await handoffOf(t);
+    const { code, message } = await failureOf(handoff.listen(...given));
+    assert.equal(code, 'ERR_INVALID_ARG_TYPE');
+    assert.match(message, text);
+  });
+}
 
 test('a signal that ends services restarts none', async () => {
   for (const restartOn of ['SIGTERM', 'SIGINT']) {

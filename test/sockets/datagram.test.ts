@@ -22,6 +22,22 @@ test('each message names its own sender, with all its bytes', async (t) => {
   assert.ok((await receiver.receive()).from.equals(UnixAddress.unnamed));
 });
 
+test('options in place of the destination are an error that says where they go', async (t) => {
+  const [left, right] = UnixDatagram.pair({ maxFds: 1 });
+  closeAfter(t, left, right);
+  const { writer } = openPipe(t);
+  const given = { fds: [writer] } as unknown as UnixAddress;
+  for (const send of [() => left.send('x', given), () => left.trySend('x', given)]) {
+    const { code, message } = await failureOf(async () => await send());
+    assert.equal(code, 'ERR_INVALID_ARG_TYPE');
+    assert.match(message, /^to must be .*\(options come third: send\(data, undefined, options\)/);
+  }
+  await left.send('x', undefined, { fds: [writer] });
+  const { fds } = await right.receive();
+  assert.equal(fds.length, 1);
+  Fd.closeAll(fds);
+});
+
 test('a sender can be answered at its address', async (t) => {
   const server = new UnixDatagram().bind(`@${freshName()}`);
   const client = new UnixDatagram().bind();

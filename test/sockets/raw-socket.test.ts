@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Fd, UnixAddress } from 'fdpass';
 import { MSG, POLL, RawSocket, SCM, SO, SOL_SOCKET } from 'fdpass/raw';
 import { freshName } from '../helpers/address-name';
-import { identity, isCloseOnExec, settledFdCount } from '../helpers/fd-count';
+import { fdCount, identity, isCloseOnExec, settledFdCount } from '../helpers/fd-count';
 import { type failureOf, systemFields } from '../helpers/outcome';
 import { openPipe, readNow } from '../helpers/pipe';
 import { tmpDir } from '../helpers/tmp-dir';
@@ -271,4 +272,18 @@ test('a wrong name or number is refused and never reaches the addon', async (t) 
   assert.throws(() => left.getOption(2 ** 31, 1), RangeError);
   assert.throws(() => left.poll(-1), RangeError);
   assert.equal(await settledFdCount(), before);
+});
+
+test('a lost one is closed by the collector, with a warning that names its class', async () => {
+  assert.ok(global.gc, 'run with --expose-gc');
+  const before = fdCount();
+  const warned = once(process, 'warning') as Promise<[Error & { code: string }]>;
+  (() => void RawSocket.open('stream'))();
+  while (fdCount() > before) {
+    global.gc();
+    await nextTurn();
+  }
+  const [{ code, message }] = await warned;
+  assert.equal(code, 'FDPASS_LOST_FD');
+  assert.match(message, /: its RawSocket was lost while open\. Call close\(\)\.$/);
 });

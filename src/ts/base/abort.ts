@@ -1,7 +1,8 @@
 // Waiting that can be aborted: AbortSignal and deadlines, with nothing left behind once settled.
 import { setMaxListeners } from 'node:events';
 import { FdpassError, invalidArgType } from './errors';
-import { validateObject, validateTimeout } from './validate';
+import { type KnownNames, validateOptions } from './options';
+import { validateTimeout } from './validate';
 
 export interface WaitOptions {
   /** Rejects with an AbortError whose `cause` is the signal's reason. */
@@ -9,6 +10,8 @@ export interface WaitOptions {
   /** Milliseconds. Rejects with ERR_FDPASS_TIMEOUT. */
   timeout?: number | undefined;
 }
+
+export const WAIT_OPTIONS: KnownNames<WaitOptions> = { signal: true, timeout: true };
 
 export function abortError(signal: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal.reason });
@@ -22,9 +25,15 @@ export function validateSignal(name: string, signal: unknown): void {
   }
 }
 
-/** For the first lines of a function that may not need to wait at all. Throws at once if already aborted. */
-export function validateWaitOptions(options: WaitOptions): void {
-  validateObject('options', options);
+/**
+ * For the first lines of a function that may not need to wait at all. Throws at once if already aborted.
+ * @param known of a function with more options than these
+ */
+export function validateWaitOptions(
+  options: WaitOptions,
+  known: KnownNames<WaitOptions> = WAIT_OPTIONS,
+): void {
+  validateOptions('options', options, known);
   const { signal, timeout } = options;
   validateSignal('options.signal', signal);
   if (timeout !== undefined) validateTimeout('options.timeout', timeout);

@@ -23,6 +23,8 @@ export interface SocketHolder {
   uid: number;
 }
 
+const SHORT = { depth: 0, maxStringLength: 40 };
+
 /** asm-generic/errno.h; libuv has no name for it. */
 const ETOOMANYREFS = -109;
 
@@ -58,11 +60,28 @@ export class FdpassError extends Error {
   }
 }
 
-export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
-  const given = inspect(actual, { depth: 0, maxStringLength: 40, breakLength: Number.POSITIVE_INFINITY });
-  return Object.assign(new TypeError(`${name} must be ${expected}; it is ${given}`), {
+/** @param advice what to do instead, of somebody who has given this */
+export function invalidArgType(name: string, expected: string, actual: unknown, advice?: string): TypeError {
+  const help = advice === undefined ? '' : ` (${advice})`;
+  return Object.assign(new TypeError(`${name} must be ${expected}; it is ${called(actual)}${help}`), {
     code: 'ERR_INVALID_ARG_TYPE',
   });
+}
+
+/** What somebody gave, in a few words: what is in an object may be long, and secret. */
+function called(actual: unknown): string {
+  if (typeof actual === 'function') return `the function ${inspect(actual.name, SHORT)}`;
+  if (typeof actual !== 'object' || actual === null) return inspect(actual, SHORT);
+  const name = className(actual);
+  return name === 'Object' ? 'a plain object' : `an object of class ${name}`;
+}
+
+function className(object: object): string {
+  try {
+    return String(object.constructor.name).slice(0, 40) || 'Object';
+  } catch {
+    return 'Object'; // without a prototype, or a proxy that refuses
+  }
 }
 
 /** @param message says which argument, and what to give */

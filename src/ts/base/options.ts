@@ -5,19 +5,33 @@ import { validateObject } from './validate';
 /** An object with every name that options of type T may have, such as their defaults: the compiler misses none. */
 export type KnownNames<T> = Readonly<Record<keyof T, unknown>>;
 
+/** The default of an options parameter: nobody has to look at it. */
+export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze({});
+
 /**
  * @param name of the object, such as 'options' or 'options.state'
+ * @param elsewhere names that somebody may well try here, and what to do instead
  * @throws TypeError ERR_INVALID_ARG_TYPE: no object; ERR_INVALID_ARG_VALUE: it has a name that is not in `known`
  */
-export function validateOptions<T extends object>(name: string, given: T, known: KnownNames<T>): void {
+export function validateOptions<T extends object>(
+  name: string,
+  given: T,
+  known: KnownNames<T>,
+  elsewhere: Readonly<Record<string, string>> = NO_OPTIONS,
+): void {
+  if (given === NO_OPTIONS) return;
   validateObject(name, given);
-  const names = Object.keys(known);
-  for (const key of Object.keys(given)) {
-    if (Object.hasOwn(known, key)) continue;
-    const meant = nearest(key, names);
-    const help = meant === undefined ? `known are ${names.join(', ')}` : `did you mean ${meant}?`;
-    throw invalidArgValue(`${name}.${key} is unknown; ${help}`);
+  // Not Object.keys(), which makes an array: this is done for every message.
+  for (const key in given) {
+    if (!Object.hasOwn(known, key) && Object.hasOwn(given, key))
+      throw invalidArgValue(`${name}.${key} is unknown; ${helpWith(key, Object.keys(known), elsewhere)}`);
   }
+}
+
+function helpWith(key: string, known: string[], elsewhere: Readonly<Record<string, string>>): string {
+  if (Object.hasOwn(elsewhere, key)) return elsewhere[key] as string;
+  const meant = nearest(key, known);
+  return meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${meant}?`;
 }
 
 /** The one that is a typing mistake away: one for every three letters. */

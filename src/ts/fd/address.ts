@@ -2,9 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import { FdpassError, invalidArgType, outOfRange } from '../base/errors';
 import { MAX_ADDRESS_BYTES } from '../base/limits';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 
 /** '@name' and '\0name' are abstract; any other string, a file: URL or bytes are a path (bytes with a leading NUL: abstract). */
 export type AddressLike = UnixAddress | string | Uint8Array | URL;
+
+const ABSTRACT_OPTIONS: KnownNames<{ padded?: boolean }> = { padded: true };
 
 /** One line of text: bytes that would garble a terminal or a log are printed as \xNN, and so are backslashes. */
 export function printable(bytes: Buffer): string {
@@ -53,12 +56,13 @@ export class UnixAddress {
    * @param options.padded fills up to 107 bytes with NULs, as Node <= 20 and sizeof() callers bind
    * @throws RangeError over 107 bytes
    */
-  static abstract(name: string | Uint8Array, options?: { padded?: boolean }): UnixAddress {
+  static abstract(name: string | Uint8Array, options: { padded?: boolean } = NO_OPTIONS): UnixAddress {
+    validateOptions('options', options, ABSTRACT_OPTIONS);
     const bytes = nameBytes('name', name);
     if (bytes.length > MAX_ADDRESS_BYTES) {
       throw outOfRange('name', `at most ${MAX_ADDRESS_BYTES} bytes long, it has ${bytes.length}`, name);
     }
-    const sunPath = Buffer.alloc(1 + (options?.padded ? MAX_ADDRESS_BYTES : bytes.length));
+    const sunPath = Buffer.alloc(1 + (options.padded ? MAX_ADDRESS_BYTES : bytes.length));
     sunPath.set(bytes, 1);
     return new UnixAddress(sunPath);
   }

@@ -1,5 +1,6 @@
 // adoptReadStream(), adoptWriteStream(): an owned file becomes the stream of node:fs.
 import * as fs from 'node:fs';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { unsupportedRuntime } from '../base/runtime';
 import { Fd } from './fd';
 import { isKnownToFs } from './fs-number';
@@ -15,6 +16,13 @@ export interface AdoptReadStreamOptions {
   encoding?: BufferEncoding | undefined;
 }
 
+const READ_OPTIONS: KnownNames<AdoptReadStreamOptions> = {
+  start: true,
+  end: true,
+  highWaterMark: true,
+  encoding: true,
+};
+
 /**
  * A file, a memfd or a device as fs.ReadStream. Consumes `fd`: the stream closes it at its end or by destroy(). The
  * reads are made by threads and left blocking; O_NONBLOCK, which belongs to everyone who holds the descriptor, is
@@ -22,7 +30,8 @@ export interface AdoptReadStreamOptions {
  * @throws ERR_FDPASS_WRONG_KIND for anything else, or what is open for writing only; ERR_FDPASS_CLOSED;
  * ERR_FDPASS_UNSUPPORTED_RUNTIME in Deno; as fs.createReadStream() for wrong options. `fd` stays the caller's
  */
-export function adoptReadStream(fd: Fd, options: AdoptReadStreamOptions = {}): fs.ReadStream {
+export function adoptReadStream(fd: Fd, options: AdoptReadStreamOptions = NO_OPTIONS): fs.ReadStream {
+  validateOptions('options', options, READ_OPTIONS);
   requireKind(fd, 'adoptReadStream()');
   const { start, end, highWaterMark, encoding } = options;
   return makeStream(fd, (number, close) =>
@@ -42,12 +51,19 @@ export interface AdoptWriteStreamOptions {
   encoding?: BufferEncoding | undefined;
 }
 
+const WRITE_OPTIONS: KnownNames<AdoptWriteStreamOptions> = {
+  start: true,
+  highWaterMark: true,
+  encoding: true,
+};
+
 /**
  * A file, a memfd or a device as fs.WriteStream, under the same terms as adoptReadStream().
  * @throws ERR_FDPASS_WRONG_KIND for anything else, or what is open for reading only; ERR_FDPASS_CLOSED;
  * ERR_FDPASS_UNSUPPORTED_RUNTIME in Deno; as fs.createWriteStream() for wrong options. `fd` stays the caller's
  */
-export function adoptWriteStream(fd: Fd, options: AdoptWriteStreamOptions = {}): fs.WriteStream {
+export function adoptWriteStream(fd: Fd, options: AdoptWriteStreamOptions = NO_OPTIONS): fs.WriteStream {
+  validateOptions('options', options, WRITE_OPTIONS);
   requireKind(fd, 'adoptWriteStream()');
   const { start, highWaterMark, encoding } = options;
   return makeStream(fd, (number, close) =>
@@ -67,6 +83,7 @@ function makeStream<S>(fd: Fd, make: (number: number, close: Close) => S): S {
   let owner = fd; // the caller's, until the stream stands
   const stream = make(fd.fd, (_, done) => fs.close(owner.detach(), done));
   owner = Fd.adopt(fd.detach());
+  owner.heldBy('stream of node:fs', 'destroy()');
   return stream;
 }
 

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { unsupportedRuntime } from '../base/runtime';
 import { validateInteger } from '../base/validate';
 import { accessOf, linkOf } from './access';
@@ -45,6 +46,8 @@ export interface AdoptServerOptions {
   backlog?: number;
 }
 
+const SERVER_OPTIONS: KnownNames<AdoptServerOptions> = { backlog: true };
+
 /**
  * Makes `server` accept on a listening stream socket, TCP or unix. Resolves once it accepts.
  * Consumes `fd` when it resolves; on rejection the caller still owns it. O_NONBLOCK is set for everyone who
@@ -55,8 +58,9 @@ export interface AdoptServerOptions {
 export async function adoptServer<S extends net.Server>(
   server: S,
   fd: Fd,
-  options: AdoptServerOptions = {},
+  options: AdoptServerOptions = NO_OPTIONS,
 ): Promise<S> {
+  validateOptions('options', options, SERVER_OPTIONS);
   const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
   requireServer(server);
   requireKind(fd, 'adoptServer()');
@@ -100,13 +104,16 @@ export interface AdoptSocketOptions {
   pauseOnCreate?: boolean;
 }
 
+const SOCKET_OPTIONS: KnownNames<AdoptSocketOptions> = { allowHalfOpen: true, pauseOnCreate: true };
+
 /**
  * A connected TCP or unix stream, or a pipe, as net.Socket. Consumes `fd`. O_NONBLOCK is set for everyone who holds
  * it: a process that still reads the same pipe as blocking gets EAGAIN from here.
  * @throws ERR_FDPASS_WRONG_KIND for a listener, a datagram socket or a file, which net.Socket would misread;
  * ERR_FDPASS_UNSUPPORTED_RUNTIME in Bun for a pipe. `fd` stays the caller's
  */
-export function adoptSocket(fd: Fd, options: AdoptSocketOptions = {}): net.Socket {
+export function adoptSocket(fd: Fd, options: AdoptSocketOptions = NO_OPTIONS): net.Socket {
+  validateOptions('options', options, SOCKET_OPTIONS);
   requireKind(fd, 'adoptSocket()');
   const socket = giveDuplicate(fd, (duplicate) => {
     const made = new net.Socket({

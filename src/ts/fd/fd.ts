@@ -12,13 +12,25 @@ let scratch: Int32Array | undefined;
 /** What an Fd holds when it was closed or has given its descriptor away. */
 const NONE = -1;
 
+interface Holder {
+  what: string;
+  /** The call that closes it. */
+  end: string;
+}
+
+const FD: Holder = { what: 'Fd', end: 'close()' };
+
+// By the numbers that are registered: a descriptor that nobody but its Fd holds costs nothing here.
+const holders = new WeakMap<number[], Holder>();
+
 // A lost owner closes its descriptor when it is collected. That is a bug of the program, late and at a
 // random time: it is named, so that it can be found. The numbers are held here, not in the Fd.
 const lost = new FinalizationRegistry<number[]>((numbers) => {
+  const { what, end } = holders.get(numbers) ?? FD;
   for (const fd of numbers.filter((number) => number !== NONE)) {
     binding.closeFd(fd);
     process.emitWarning(
-      `An Fd (descriptor ${fd}) was garbage collected while open and has been closed. Call close().`,
+      `The garbage collector has closed descriptor ${fd}: its ${what} was lost while open. Call ${end}.`,
       { type: 'FdpassWarning', code: 'FDPASS_LOST_FD' },
     );
   }
@@ -120,6 +132,11 @@ export class Fd implements Disposable {
   /** The number, -1 once closed or detached. It is borrowed: do not close it. */
   get fd(): number {
     return this.#group.numbers[this.#index] as number;
+  }
+
+  /** @internal Says what is lost when this Fd is, and by which call it should have been closed. Of an Fd that came alone. */
+  heldBy(what: string, end: string): void {
+    holders.set(this.#group.numbers, { what, end });
   }
 
   /** What the kernel says about it. */

@@ -50,8 +50,8 @@ const TAKERS = {
 } satisfies Record<string, Taker>;
 
 /** A number has no owner: whoever means to give one away says so with Fd.adopt(). */
-export function requireFd(fd: unknown): asserts fd is Fd {
-  if (!(fd instanceof Fd)) throw invalidArgType('fd', 'an Fd (make one of a number with Fd.adopt())', fd);
+export function requireFd(fd: unknown, advice = 'make one of a number with Fd.adopt()'): asserts fd is Fd {
+  if (!(fd instanceof Fd)) throw invalidArgType('fd', 'an Fd', fd, advice);
 }
 
 /** @throws ERR_FDPASS_WRONG_KIND that says what it is and what takes it, ERR_FDPASS_CLOSED */

@@ -9,5 +9,7 @@ export function requireServer(server: unknown): asserts server is net.Server {
   if (server instanceof net.Server) return;
   // Not tried: it would listen on some port of every address before anyone could look.
   if (server instanceof http.Server) throw unsupportedRuntime('http on a descriptor');
-  throw invalidArgType('server', 'a server of net, tls, http, https or http2', server);
+  // What express() gives, most of the time.
+  const advice = typeof server === 'function' ? 'wrap it: http.createServer(app)' : undefined;
+  throw invalidArgType('server', 'a server of net, tls, http, https or http2', server, advice);
 }

@@ -8,7 +8,7 @@ import { type FdInfo, printEndpoint, SOCK_DGRAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { type BindOptions, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
-import type { SocketOptions } from '../sockets/message';
+import { SOCKET_OPTIONS, type SocketOptions } from '../sockets/message';
 import type { Place } from './endpoint';
 
 /** Those of dgram.createSocket() and bind(). */
@@ -61,13 +61,8 @@ export function udpPlace(options: UdpOptions): Place {
 export type DatagramOptions = SocketOptions & Pick<BindOptions, 'mode'>;
 
 const DATAGRAM_OPTIONS: KnownNames<DatagramOptions> = {
+  ...SOCKET_OPTIONS,
   mode: true,
-  maxFds: true,
-  maxBytes: true,
-  credentials: true,
-  pidFd: true,
-  highWaterMark: true,
-  signal: true,
 };
 
 /** A leftover file of a dead process is replaced. */

@@ -87,7 +87,8 @@ export async function streamPlace(options: ListenerOptions): Promise<Place & { b
 
 /** @throws TypeError; ERR_FDPASS_UNSUPPORTED_RUNTIME; ERR_HANDOFF_STATE: it listens already */
 export function validateServer(name: string, server: net.Server): void {
-  if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+  if (typeof name !== 'string')
+    throw invalidArgType('name', 'a string', name, 'it comes first: listen(name, server, options)');
   requireServer(server);
   if (server.listening)
     throw stateError('this server listens already; give it to listen() instead of calling its own');
@@ -95,6 +96,8 @@ export function validateServer(name: string, server: net.Server): void {
 
 /** The names, and what has to be there: the rest is for whoever binds. @throws TypeError */
 export function validateListenerOptions(options: ListenerOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgType('options', 'an object with a port or a path', options, meantBy(options));
   validateOptions('options', options, OPTIONS);
   const { path, port, drain } = options;
   if (path === undefined && port === undefined)
@@ -105,6 +108,13 @@ export function validateListenerOptions(options: ListenerOptions): void {
     );
   if (drain !== undefined && typeof drain !== 'function')
     throw invalidArgType('options.drain', 'a function', drain);
+}
+
+/** The habits of net.Server.listen(). */
+function meantBy(options: unknown): string | undefined {
+  if (typeof options === 'number') return `give { port: ${options} }`;
+  if (typeof options === 'string') return 'give { port } or { path }';
+  return undefined;
 }
 
 async function readEndpoint(options: ListenerOptions): Promise<Endpoint> {

@@ -152,7 +152,8 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     const place = datagramPlace(UnixAddress.from(address), options);
     this.#tenure.requireBoot('bindDatagram()');
-    const service = (fd: Fd) => UnixDatagramService.adopt(fd, options);
+    const { mode: _, ...forSocket } = options;
+    const service = (fd: Fd) => UnixDatagramService.adopt(fd, forSocket);
     return this.#registry.claim(name, { place, service }).user;
   }
 

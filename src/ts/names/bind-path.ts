@@ -2,6 +2,7 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { FdpassError, hasCode, outOfRange, type SystemError, systemError } from '../base/errors';
+import { type KnownNames, validateOptions } from '../base/options';
 import { validateInteger, validateObject } from '../base/validate';
 import { printable, UnixAddress } from '../fd/address';
 import { binding } from '../native/binding';
@@ -36,6 +37,16 @@ export interface BindOptions {
   unlinkOnClose?: boolean;
 }
 
+export const BIND_OPTIONS: KnownNames<BindOptions> = {
+  mode: true,
+  owner: true,
+  replaceStale: true,
+  replace: true,
+  unlinkOnClose: true,
+};
+
+const OWNER: KnownNames<NonNullable<BindOptions['owner']>> = { uid: true, gid: true };
+
 /** What a bound socket owes its file. */
 export interface BoundName {
   /** The name that is served; with `replace` not the one that the kernel knows. */
@@ -69,8 +80,10 @@ const { EADDRINUSE, ENOENT } = constants.errno;
 
 /**
  * bind(2) with a name, and listen(2) with a backlog. An unnamed address asks the kernel for an abstract one.
- * If this fails after bind(2) the file is gone again, but the socket cannot be bound once more: close it.
- * @throws ERR_FDPASS_PERMISSION under Node's permission model; SystemError EADDRINUSE with `holders`, EACCES, ENOENT, EINVAL if `fd` is bound already, EPERM for an
+ * If this fails after bind(2) the file is gone again, but the socket cannot be bound once more: close it. Names in
+ * `options` that are none of BindOptions are the caller's, who knows them.
+ * @throws ERR_FDPASS_PERMISSION under Node's permission model; SystemError EADDRINUSE with `holders`, EACCES, ENOENT, EINVAL
+ * if `fd` is bound already, EPERM for an
  * `owner` that this process may not give; RangeError for options that do not fit the address or each other
  */
 export function bindUnix(socket: SocketToBind, address: UnixAddress, options: BindOptions): BoundName {
@@ -122,7 +135,7 @@ function hold({ address, path }: Place, file: SocketFile | undefined): BoundName
 function readAccess({ mode, owner }: BindOptions): Access {
   if (mode !== undefined) validateInteger('options.mode', mode, 0, 0o777);
   if (owner === undefined) return { mode, owner };
-  validateObject('options.owner', owner);
+  validateOptions('options.owner', owner, OWNER);
   // The highest number is -1 of chown(2): "as it is".
   const uid = owner.uid === undefined ? -1 : validateInteger('options.owner.uid', owner.uid, 0, 2 ** 32 - 2);
   const gid = owner.gid === undefined ? -1 : validateInteger('options.owner.gid', owner.gid, 0, 2 ** 32 - 2);

@@ -1,6 +1,6 @@
 // inspectUnix(): the AF_UNIX sockets of this machine that have a name, and who holds them.
 import { FdpassError, type SocketHolder } from '../base/errors';
-import { validateObject } from '../base/validate';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import type { SocketType } from '../fd/describe';
 import { isSupported } from '../native/binding';
@@ -27,6 +27,8 @@ export interface InspectOptions {
   address?: AddressLike;
 }
 
+const OPTIONS: KnownNames<InspectOptions> = { address: true };
+
 /**
  * Lists the sockets of this network namespace that are bound to a path or an abstract name, and the processes that
  * have them open. A look for people: names are chosen by their owners (one with a newline can imitate another
@@ -34,8 +36,8 @@ export interface InspectOptions {
  * descriptors. /proc/net/unix and /proc/PID/fd, proc(5)
  * @throws ERR_FDPASS_UNSUPPORTED_PLATFORM; what node:fs throws where /proc cannot be read
  */
-export function inspectUnix(options: InspectOptions = {}): UnixSocketInfo[] {
-  validateObject('options', options);
+export function inspectUnix(options: InspectOptions = NO_OPTIONS): UnixSocketInfo[] {
+  validateOptions('options', options, OPTIONS);
   const address = options.address === undefined ? undefined : UnixAddress.from(options.address);
   if (!isSupported) {
     throw new FdpassError(

@@ -2,8 +2,9 @@
 import net from 'node:net';
 import { onCancel } from '../base/abort';
 import { invalidArgType } from '../base/errors';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { unsupportedRuntime } from '../base/runtime';
-import { validateObject, validateTimeout } from '../base/validate';
+import { validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
@@ -23,6 +24,13 @@ export interface ConnectUnixOptions {
   allowHalfOpen?: boolean | undefined;
 }
 
+const OPTIONS: KnownNames<ConnectUnixOptions> = {
+  timeout: true,
+  signal: true,
+  localAddress: true,
+  allowHalfOpen: true,
+};
+
 /**
  * A stream connection to a path or to an '@name' of exactly that length (Node 20's own net pads abstract names to
  * 108 bytes), for all that takes a socket: `createConnection: () => connectUnix('@app')` of http.request(),
@@ -33,9 +41,9 @@ export interface ConnectUnixOptions {
  * in Bun ERR_FDPASS_UNSUPPORTED_RUNTIME.
  * @throws TypeError, RangeError for wrong arguments. unix(7), connect(2)
  */
-export function connectUnix(address: AddressLike, options: ConnectUnixOptions = {}): net.Socket {
+export function connectUnix(address: AddressLike, options: ConnectUnixOptions = NO_OPTIONS): net.Socket {
   const to = UnixAddress.from(address);
-  validateObject('options', options);
+  validateOptions('options', options, OPTIONS);
   const { timeout, signal, localAddress, allowHalfOpen = false } = options;
   if (timeout !== undefined) validateTimeout('options.timeout', timeout);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {

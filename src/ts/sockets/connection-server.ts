@@ -4,10 +4,18 @@ import { constants } from 'node:os';
 import { abortError, onCancel, validateSignal } from '../base/abort';
 import { closedError, FdpassError, systemError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
-import { type BindOptions, type BoundName, bindUnix, holdName, leave } from '../names/bind-path';
+import {
+  BIND_OPTIONS,
+  type BindOptions,
+  type BoundName,
+  bindUnix,
+  holdName,
+  leave,
+} from '../names/bind-path';
 import { binding } from '../native/binding';
 import { passRights } from './passing';
 import { READABLE, Readiness } from './readiness';
@@ -35,6 +43,21 @@ export interface ListenOptions extends BindOptions {
   /** Closes the server when aborted, as that of net.Server.listen() does. Connections live on. */
   signal?: AbortSignal;
 }
+
+const LISTEN_OPTIONS: KnownNames<ListenOptions> = {
+  ...BIND_OPTIONS,
+  backlog: true,
+  maxConnections: true,
+  signal: true,
+};
+
+const CLOSE_OPTIONS: KnownNames<{ unlink?: boolean }> = { unlink: true };
+
+/** What to say to those who give the constructor of a server a signal. */
+export const SIGNAL_ELSEWHERE = {
+  signal:
+    'give it to listen(), which closes the server then; a connection is ended by its own close() or destroy()',
+};
 
 /** What all kinds of connection have. */
 interface Closable {
@@ -87,7 +110,8 @@ export abstract class ConnectionServer<Connection extends Closable> extends Even
    * Binds and listens, now; 'listening' follows.
    * @throws SystemError EADDRINUSE, EACCES, ENOENT; ERR_FDPASS_CLOSED; ERR_FDPASS_LISTENING; AbortError
    */
-  listen(address: AddressLike, options: ListenOptions = {}): this {
+  listen(address: AddressLike, options: ListenOptions = NO_OPTIONS): this {
+    validateOptions('options', options, LISTEN_OPTIONS);
     if (this.#closing !== undefined) throw closedError(this.constructor.name);
     if (this.#listener !== undefined)
       throw new FdpassError('ERR_FDPASS_LISTENING', 'this server listens already');
@@ -142,9 +166,10 @@ export abstract class ConnectionServer<Connection extends Closable> extends Even
    * Stops accepting. Connections live on. Idempotent.
    * @param options.unlink false leaves the file to whoever listens on the socket now. Default true.
    */
-  close(options: { unlink?: boolean } = {}): Promise<void> {
+  async close(options: { unlink?: boolean } = NO_OPTIONS): Promise<void> {
+    validateOptions('options', options, CLOSE_OPTIONS);
     this.#closing ??= this.#close(options.unlink !== false);
-    return this.#closing;
+    await this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

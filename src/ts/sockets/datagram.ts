@@ -1,14 +1,15 @@
-import { outOfRange } from '../base/errors';
+import { invalidArgType, outOfRange } from '../base/errors';
 import { MAX_BATCH } from '../base/limits';
+import { NO_OPTIONS, validateOptions } from '../base/options';
 import { toBytes } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_DGRAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
-import { type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
+import { BIND_OPTIONS, type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { consume } from './consume';
-import type { Attachments, SendOptions, SocketOptions } from './message';
+import { type Attachments, type SendOptions, SOCKET_OPTIONS, type SocketOptions } from './message';
 import { MessageSocket, openBoth } from './message-socket';
 
 /**
@@ -20,12 +21,12 @@ export class UnixDatagram extends MessageSocket<never> {
   #name: BoundName | undefined;
 
   /** @param fd internal, for adopt() */
-  constructor(options: SocketOptions = {}, fd?: Fd) {
-    super(options, { type: SOCK_DGRAM, endOfStream: false }, fd);
+  constructor(options: SocketOptions = NO_OPTIONS, fd?: Fd) {
+    super(options, { type: SOCK_DGRAM, endOfStream: false, options: SOCKET_OPTIONS }, fd);
   }
 
   /** Two sockets connected to each other, both unnamed. socketpair(2) */
-  static pair(options: SocketOptions = {}): [UnixDatagram, UnixDatagram] {
+  static pair(options: SocketOptions = NO_OPTIONS): [UnixDatagram, UnixDatagram] {
     return openBoth(binding.openPair(SOCK_DGRAM).map(Fd.own), (fd) => new UnixDatagram(options, fd));
   }
 
@@ -33,7 +34,7 @@ export class UnixDatagram extends MessageSocket<never> {
    * Consumes `fd` unless it throws. The socket becomes non-blocking for everyone who holds it.
    * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX datagram socket
    */
-  static adopt(fd: Fd, options: SocketOptions = {}): UnixDatagram {
+  static adopt(fd: Fd, options: SocketOptions = NO_OPTIONS): UnixDatagram {
     requireUnixSocket(fd, 'dgram', false);
     return consume(fd, (own) => new UnixDatagram(options, own));
   }
@@ -42,7 +43,8 @@ export class UnixDatagram extends MessageSocket<never> {
    * Gives the socket its name, now; 'listening' follows. Without an address the kernel picks an abstract one.
    * @throws SystemError EADDRINUSE, EACCES, ENOENT (no such directory), EINVAL (bound already)
    */
-  bind(address: AddressLike = UnixAddress.unnamed, options: BindOptions = {}): this {
+  bind(address: AddressLike = UnixAddress.unnamed, options: BindOptions = NO_OPTIONS): this {
+    validateOptions('options', options, BIND_OPTIONS);
     this.#name = bindUnix({ fd: this.openFd(), type: SOCK_DGRAM }, UnixAddress.from(address), options);
     process.nextTick(() => this.emit('listening'));
     return this;
@@ -64,7 +66,7 @@ export class UnixDatagram extends MessageSocket<never> {
    * @throws SystemError ECONNREFUSED, ENOENT, EMSGSIZE (see setSendBufferSize), ENOTCONN, EPERM (the peer
    * refuses descriptors), ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
    */
-  async send(data: string | Uint8Array, to?: AddressLike, options: SendOptions = {}): Promise<void> {
+  async send(data: string | Uint8Array, to?: AddressLike, options: SendOptions = NO_OPTIONS): Promise<void> {
     await this.sendTo(data, destination(to), options);
   }
 
@@ -73,7 +75,7 @@ export class UnixDatagram extends MessageSocket<never> {
    * @returns false when the receiver is full, or send() waits for it already; 'drain' says when to try again
    * @throws as send() rejects
    */
-  trySend(data: string | Uint8Array, to?: AddressLike, options: Attachments = {}): boolean {
+  trySend(data: string | Uint8Array, to?: AddressLike, options: Attachments = NO_OPTIONS): boolean {
     return this.trySendTo(data, destination(to), options);
   }
 
@@ -108,14 +110,23 @@ export class UnixDatagram extends MessageSocket<never> {
       // The first message's error comes again, with its address, from the single send below.
       sent = Math.max(0, result);
     }
-    for (const bytes of batch.slice(sent)) await this.sendTo(bytes, to, {});
+    for (const bytes of batch.slice(sent)) await this.sendTo(bytes, to, NO_OPTIONS);
   }
 }
 
 function destination(to: AddressLike | undefined): UnixAddress | undefined {
   if (to === undefined) return undefined;
+  if (isPlainObject(to)) {
+    const advice = 'options come third: send(data, undefined, options) on a connected socket';
+    throw invalidArgType('to', "a UnixAddress, a path or an '@name'", to, advice);
+  }
   const address = UnixAddress.from(to);
   // An answer to a sender without a name: the kernel has nothing to go by.
   if (address.kind === 'unnamed') throw outOfRange('to', 'a path or an abstract name', address);
   return address;
+}
+
+/** No address is one. */
+function isPlainObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

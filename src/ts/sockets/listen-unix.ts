@@ -2,19 +2,22 @@
 import type net from 'node:net';
 import { FdpassError } from '../base/errors';
 import { DEFAULT_BACKLOG } from '../base/limits';
-import { validateInteger, validateObject } from '../base/validate';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { adoptServer, refuseClusterWorker } from '../fd/adopt';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireServer } from '../fd/server';
-import { type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
+import { BIND_OPTIONS, type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 
 export interface ListenUnixOptions extends BindOptions {
   /** Connections that wait to be accepted. Default 511, cut by net.core.somaxconn. */
   backlog?: number | undefined;
 }
+
+const OPTIONS: KnownNames<ListenUnixOptions> = { ...BIND_OPTIONS, backlog: true };
 
 /**
  * Makes a net, tls, http, https or http2 server listen on a path or on an '@name' of exactly that length (Node 20's
@@ -29,11 +32,11 @@ export interface ListenUnixOptions extends BindOptions {
 export async function listenUnix<S extends net.Server>(
   server: S,
   address: AddressLike,
-  options: ListenUnixOptions = {},
+  options: ListenUnixOptions = NO_OPTIONS,
 ): Promise<S> {
   requireServer(server);
   const to = UnixAddress.from(address);
-  validateObject('options', options);
+  validateOptions('options', options, OPTIONS);
   const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
   // Before the name is taken: `replace` cannot give it back to whoever had it.
   refuseClusterWorker();

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { onCancel, validateWaitOptions, type WaitOptions } from '../base/abort';
 import { closedError, hasCode, systemError, withAddress } from '../base/errors';
 import { MAX_BATCH } from '../base/limits';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { toBytes, validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
@@ -14,9 +15,12 @@ import { POLL } from './constants';
 import { Fifo } from './fifo';
 import { type Batch, Inbox } from './inbox';
 import {
+  ATTACHMENTS,
+  type Attachments,
   discard,
   type Message,
   type MessageLimits,
+  SEND_OPTIONS,
   type SendOptions,
   type SocketOptions,
   validateSocketOptions,
@@ -46,6 +50,16 @@ export interface MessageSocketEvents {
   close: [];
   newListener: [event: string | symbol, listener: (...args: unknown[]) => void];
   removeListener: [event: string | symbol, listener: (...args: unknown[]) => void];
+}
+
+/** What a kind of socket adds. */
+export interface MessageSocketKind {
+  /** SOCK_* */
+  type: number;
+  /** There is an end of the stream. */
+  endOfStream: boolean;
+  /** The options that its constructor knows. */
+  options: KnownNames<SocketOptions>;
 }
 
 interface Waiter<End> {
@@ -89,12 +103,13 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   #ref = true;
 
   /** Owns `fd` once it has returned; while it throws, the caller does. Without one it opens a socket. */
-  protected constructor(options: SocketOptions, kind: { type: number; endOfStream: boolean }, given?: Fd) {
+  protected constructor(options: SocketOptions, kind: MessageSocketKind, given?: Fd) {
     super();
-    this.#limits = validateSocketOptions(options);
+    this.#limits = validateSocketOptions(options, kind.options);
     if (given !== undefined) requireFd(given);
     const fd = given ?? Fd.own(binding.openSocket(kind.type));
     this.#fd = fd;
+    fd.heldBy(this.constructor.name, 'close()');
     this.#endOfStream = kind.endOfStream;
     let stopSignal = (): void => {};
     try {
@@ -212,7 +227,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
    * The next message, which the caller owns.
    * @throws ERR_FDPASS_CLOSED when the socket closes first, SystemError ECONNRESET, AbortError, ERR_FDPASS_TIMEOUT
    */
-  async receive(options: WaitOptions = {}): Promise<Message | End> {
+  async receive(options: WaitOptions = NO_OPTIONS): Promise<Message | End> {
     validateWaitOptions(options);
     this.openFd();
     const message = this.#ready.shift();
@@ -317,7 +332,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#outbox.whenEmpty(callback);
   }
 
-  protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: SendOptions): boolean {
+  protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: Attachments): boolean {
+    validateOptions('options', options, ATTACHMENTS);
     this.openFd();
     if (this.#outbox.trySend({ data: toBytes('data', data), to, lent: lendAttachment(options) })) return true;
     this.#outbox.awaitRoom(to);
@@ -329,7 +345,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     to: UnixAddress | undefined,
     options: SendOptions,
   ): Promise<void> {
-    validateWaitOptions(options);
+    validateWaitOptions(options, SEND_OPTIONS);
     this.openFd();
     const message = { data: toBytes('data', data), to, lent: lendAttachment(options) };
     if (this.#outbox.trySend(message)) return;

@@ -1,5 +1,5 @@
 // What a received message is, and the options of sockets that send and receive messages.
-import { validateSignal, type WaitOptions } from '../base/abort';
+import { validateSignal, WAIT_OPTIONS, type WaitOptions } from '../base/abort';
 import {
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_MAX_BYTES,
@@ -7,7 +7,8 @@ import {
   MAX_MAX_BYTES,
   MAX_QUEUED_MESSAGES,
 } from '../base/limits';
-import { validateInteger, validateObject } from '../base/validate';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger } from '../base/validate';
 import type { UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
@@ -52,6 +53,15 @@ export interface SocketOptions {
   signal?: AbortSignal;
 }
 
+export const SOCKET_OPTIONS: KnownNames<SocketOptions> = {
+  maxFds: true,
+  maxBytes: true,
+  credentials: true,
+  pidFd: true,
+  highWaterMark: true,
+  signal: true,
+};
+
 /** What goes with the bytes. */
 export interface Attachments {
   /** Up to 253 descriptors, lent: they stay the caller's and may be closed as soon as send() has returned. */
@@ -64,6 +74,10 @@ export interface Attachments {
 }
 
 export interface SendOptions extends WaitOptions, Attachments {}
+
+export const ATTACHMENTS: KnownNames<Attachments> = { fds: true, credentials: true };
+
+export const SEND_OPTIONS: KnownNames<SendOptions> = { ...ATTACHMENTS, ...WAIT_OPTIONS };
 
 /** What a socket takes besides bytes. */
 export interface ControlLimits {
@@ -78,8 +92,12 @@ export interface MessageLimits extends ControlLimits {
   highWaterMark: number;
 }
 
-export function validateSocketOptions(options: SocketOptions): MessageLimits {
-  validateObject('options', options);
+/** @param known of a socket with more options than these */
+export function validateSocketOptions(
+  options: SocketOptions,
+  known: KnownNames<SocketOptions> = SOCKET_OPTIONS,
+): MessageLimits {
+  validateOptions('options', options, known);
   validateSignal('options.signal', options.signal);
   return {
     maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),

@@ -1,7 +1,8 @@
 // RawSocket: one system call per method, for those who need the call itself.
 import { types } from 'node:util';
 import { invalidArgType, outOfRange, systemError, withAddress } from '../base/errors';
-import { toBytes, validateInteger, validateObject } from '../base/validate';
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
+import { toBytes, validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM, type SocketType } from '../fd/describe';
 import { closedFd, Fd } from '../fd/fd';
@@ -10,7 +11,7 @@ import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
 import { SHUT, SO, SOL_SOCKET } from './constants';
 import { consume } from './consume';
-import type { Attachments } from './message';
+import { ATTACHMENTS, type Attachments } from './message';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd, toCredentials } from './peer';
 
 const TYPES: Record<SocketType, number> = {
@@ -35,6 +36,8 @@ export interface RawSendOptions extends Attachments {
   flags?: number;
 }
 
+const SEND_OPTIONS: KnownNames<RawSendOptions> = { ...ATTACHMENTS, to: true, control: true, flags: true };
+
 export interface RawReceiveOptions {
   /** The size of one buffer (default 65536), or the buffers to fill, one after the other. */
   buffers?: number | readonly Uint8Array[];
@@ -43,6 +46,8 @@ export interface RawReceiveOptions {
   /** MSG.*; MSG_DONTWAIT and MSG_CMSG_CLOEXEC are always set. */
   flags?: number;
 }
+
+const RECEIVE_OPTIONS: KnownNames<RawReceiveOptions> = { buffers: true, controlBytes: true, flags: true };
 
 /** One control message that has no field of its own in RawMessage. */
 export interface RawControl {
@@ -77,7 +82,8 @@ export class RawSocket implements Disposable {
 
   /** Plain JavaScript can call it: the addon would abort on what has no number. */
   private constructor(fd: Fd) {
-    requireFd(fd);
+    requireFd(fd, 'make a RawSocket with RawSocket.open(), RawSocket.pair() or RawSocket.adopt()');
+    fd.heldBy('RawSocket', 'close()');
     this.#fd = fd;
   }
 
@@ -139,8 +145,8 @@ export class RawSocket implements Disposable {
    * sendmsg(2)
    * @returns bytes that went; fewer than given only on a stream, where descriptors go with the first
    */
-  send(data: string | Uint8Array | readonly Uint8Array[], options: RawSendOptions = {}): number {
-    validateObject('options', options);
+  send(data: string | Uint8Array | readonly Uint8Array[], options: RawSendOptions = NO_OPTIONS): number {
+    validateOptions('options', options, SEND_OPTIONS);
     const fd = this.#open();
     const { fds, credentials } = lendAttachment(options);
     if (options.control !== undefined && (fds !== undefined || credentials !== undefined)) {
@@ -160,8 +166,8 @@ export class RawSocket implements Disposable {
   }
 
   /** recvmsg(2) */
-  receive(options: RawReceiveOptions = {}): RawMessage {
-    validateObject('options', options);
+  receive(options: RawReceiveOptions = NO_OPTIONS): RawMessage {
+    validateOptions('options', options, RECEIVE_OPTIONS);
     const fd = this.#open();
     const buffers = openBuffers(options.buffers ?? DEFAULT_BUFFER);
     const room = validateInteger('options.controlBytes', options.controlBytes ?? 0, 0, MAX_CONTROL_BYTES);

@@ -1,3 +1,4 @@
+import { type KnownNames, NO_OPTIONS } from '../base/options';
 import type { AddressLike } from '../fd/address';
 import { SOCK_SEQPACKET } from '../fd/describe';
 import { Fd } from '../fd/fd';
@@ -5,7 +6,7 @@ import { requireUnixSocket } from '../fd/kind';
 import { binding } from '../native/binding';
 import { SHUT } from './constants';
 import { consume } from './consume';
-import type { Attachments, SendOptions, SocketOptions } from './message';
+import { type Attachments, type SendOptions, SOCKET_OPTIONS, type SocketOptions } from './message';
 import { MessageSocket, openBoth } from './message-socket';
 
 export interface SeqpacketOptions extends SocketOptions {
@@ -13,19 +14,21 @@ export interface SeqpacketOptions extends SocketOptions {
   allowHalfOpen?: boolean;
 }
 
+export const SEQPACKET_OPTIONS: KnownNames<SeqpacketOptions> = { ...SOCKET_OPTIONS, allowHalfOpen: true };
+
 /** Events: 'message' (Message), 'connect', 'end', 'drain', 'error', 'close'. receive() gives null at the end. */
 export class UnixSeqpacket extends MessageSocket<null> {
   protected override readonly endValue = null;
   readonly #allowHalfOpen: boolean;
 
   /** @param fd internal, for adopt() and the server */
-  constructor(options: SeqpacketOptions = {}, fd?: Fd) {
-    super(options, { type: SOCK_SEQPACKET, endOfStream: true }, fd);
+  constructor(options: SeqpacketOptions = NO_OPTIONS, fd?: Fd) {
+    super(options, { type: SOCK_SEQPACKET, endOfStream: true, options: SEQPACKET_OPTIONS }, fd);
     this.#allowHalfOpen = options.allowHalfOpen === true;
   }
 
   /** Two sockets connected to each other. socketpair(2) */
-  static pair(options: SeqpacketOptions = {}): [UnixSeqpacket, UnixSeqpacket] {
+  static pair(options: SeqpacketOptions = NO_OPTIONS): [UnixSeqpacket, UnixSeqpacket] {
     return openBoth(binding.openPair(SOCK_SEQPACKET).map(Fd.own), (fd) => new UnixSeqpacket(options, fd));
   }
 
@@ -33,7 +36,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
    * Consumes `fd` unless it throws. The socket becomes non-blocking for everyone who holds it.
    * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX seqpacket socket that does not listen
    */
-  static adopt(fd: Fd, options: SeqpacketOptions = {}): UnixSeqpacket {
+  static adopt(fd: Fd, options: SeqpacketOptions = NO_OPTIONS): UnixSeqpacket {
     requireUnixSocket(fd, 'seqpacket', false);
     return consume(fd, (own) => new UnixSeqpacket(options, own));
   }
@@ -53,7 +56,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
    * @throws SystemError EPIPE (the peer is gone), ENOTCONN, EMSGSIZE, EPERM (the peer refuses descriptors),
    * ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
    */
-  async send(data: string | Uint8Array, options: SendOptions = {}): Promise<void> {
+  async send(data: string | Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
     await this.sendTo(data, undefined, options);
   }
 
@@ -62,7 +65,7 @@ export class UnixSeqpacket extends MessageSocket<null> {
    * @returns false when the peer is full, or send() waits already; 'drain' says when to try again
    * @throws as send() rejects
    */
-  trySend(data: string | Uint8Array, options: Attachments = {}): boolean {
+  trySend(data: string | Uint8Array, options: Attachments = NO_OPTIONS): boolean {
     return this.trySendTo(data, undefined, options);
   }
 

@@ -2,7 +2,8 @@
 import type { OnReadOpts } from 'node:net';
 import { validateSignal } from '../base/abort';
 import { MAX_FDS_PER_MESSAGE } from '../base/limits';
-import { validateInteger, validateObject } from '../base/validate';
+import type { KnownNames } from '../base/options';
+import { validateInteger } from '../base/validate';
 import type { AddressLike } from '../fd/address';
 import type { ControlLimits } from './message';
 
@@ -30,6 +31,16 @@ export interface StreamOptions {
   signal?: AbortSignal;
 }
 
+export const STREAM_OPTIONS: KnownNames<StreamOptions> = {
+  maxFds: true,
+  credentials: true,
+  allowHalfOpen: true,
+  highWaterMark: true,
+  onread: true,
+  sendBufferSize: true,
+  signal: true,
+};
+
 export interface StreamConnectOptions extends StreamOptions {
   /** Milliseconds to wait while the server's backlog is full. Default: as long as it lives. */
   timeout?: number;
@@ -37,8 +48,14 @@ export interface StreamConnectOptions extends StreamOptions {
   localAddress?: AddressLike;
 }
 
+export const STREAM_CONNECT_OPTIONS: KnownNames<StreamConnectOptions> = {
+  ...STREAM_OPTIONS,
+  timeout: true,
+  localAddress: true,
+};
+
+/** The values; the names are for the public function, which knows more of them than a stream or fewer. */
 export function validateStreamOptions(options: StreamOptions): ControlLimits {
-  validateObject('options', options);
   const { maxFds = 0, highWaterMark, sendBufferSize, signal } = options;
   validateInteger('options.maxFds', maxFds, 0, MAX_FDS_PER_MESSAGE);
   if (highWaterMark !== undefined) validateInteger('options.highWaterMark', highWaterMark, 0, 2 ** 31 - 1);

@@ -1,11 +1,12 @@
 // UnixServer: listens for UnixStream connections, with the habits of net.Server.
+import { type KnownNames, NO_OPTIONS, validateOptions } from '../base/options';
 import { SOCK_STREAM } from '../fd/describe';
 import type { Fd } from '../fd/fd';
 import { requireUnixSocket } from '../fd/kind';
-import { ConnectionServer } from './connection-server';
+import { ConnectionServer, SIGNAL_ELSEWHERE } from './connection-server';
 import { consume } from './consume';
 import { UnixStream } from './stream';
-import { type StreamOptions, validateStreamOptions } from './stream-options';
+import { STREAM_OPTIONS, type StreamOptions, validateStreamOptions } from './stream-options';
 
 /** What every connection gets. A signal for the server is one for listen(); a buffer is one of one connection. */
 export type UnixServerOptions = Omit<StreamOptions, 'signal' | 'onread'>;
@@ -15,12 +16,22 @@ export interface AdoptUnixServerOptions extends UnixServerOptions {
   holdName?: boolean;
 }
 
+const { signal: _signal, onread: _onread, ...OPTIONS }: KnownNames<StreamOptions> = STREAM_OPTIONS;
+const ADOPT_OPTIONS: KnownNames<AdoptUnixServerOptions> = { ...OPTIONS, holdName: true };
+
+const ELSEWHERE = {
+  ...SIGNAL_ELSEWHERE,
+  onread:
+    "its buffer is one of one connection, and this server would read all of them into it; on 'connection' adopt a duplicate: UnixStream.adopt(Fd.dup(connection), { onread })",
+};
+
 /**
  * Events: 'connection' (UnixStream; destroyed at once if nobody listens), 'listening', 'error', 'close'. Who passes no
  * descriptors takes listenUnix(), which makes a net.Server listen.
  */
 export class UnixServer extends ConnectionServer<UnixStream> {
-  constructor(options: UnixServerOptions = {}) {
+  constructor(options: UnixServerOptions = NO_OPTIONS) {
+    validateOptions('options', options, OPTIONS, ELSEWHERE);
     const { maxFds } = validateStreamOptions(options);
     super({
       type: SOCK_STREAM,
@@ -34,11 +45,13 @@ export class UnixServer extends ConnectionServer<UnixStream> {
    * A server on a listener that somebody else made. Consumes `fd` unless it throws.
    * @throws ERR_FDPASS_WRONG_KIND unless it is a listening AF_UNIX stream socket
    */
-  static adopt(fd: Fd, options: AdoptUnixServerOptions = {}): UnixServer {
+  static adopt(fd: Fd, options: AdoptUnixServerOptions = NO_OPTIONS): UnixServer {
+    validateOptions('options', options, ADOPT_OPTIONS, ELSEWHERE);
+    const { holdName = false, ...forConnections } = options;
     requireUnixSocket(fd, 'stream', true);
     return consume(fd, (own) => {
-      const server = new UnixServer(options);
-      server.startOn(own, options.holdName === true);
+      const server = new UnixServer(forConnections);
+      server.startOn(own, holdName === true);
       return server;
     });
   }

@@ -3,7 +3,8 @@ import { Duplex } from 'node:stream';
 import { onCancel, validateWaitOptions } from '../base/abort';
 import { closedError, outOfRange } from '../base/errors';
 import { MAX_TIMEOUT_MS } from '../base/limits';
-import { toBytes, validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { NO_OPTIONS, validateOptions } from '../base/options';
+import { toBytes, validateInteger, validateTimeout } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
@@ -14,12 +15,18 @@ import { lendAttachment } from './attachment';
 import { Connecting } from './connecting';
 import { SHUT, SO, SOL_SOCKET } from './constants';
 import { consume } from './consume';
-import type { SendOptions } from './message';
+import { SEND_OPTIONS, type SendOptions } from './message';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
 import { OnReadLanding, OwnLanding } from './stream-landing';
-import { type StreamConnectOptions, type StreamOptions, validateStreamOptions } from './stream-options';
+import {
+  STREAM_CONNECT_OPTIONS,
+  STREAM_OPTIONS,
+  type StreamConnectOptions,
+  type StreamOptions,
+  validateStreamOptions,
+} from './stream-options';
 import { StreamReader } from './stream-reader';
 import { Parcel, StreamWriter } from './stream-writer';
 
@@ -74,12 +81,13 @@ export class UnixStream extends Duplex {
 
   /** Owns `fd` once it has returned; while it throws, the caller does. Plain JavaScript can call it. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
-    requireFd(fd);
+    requireFd(fd, 'make a UnixStream with UnixStream.connect(), UnixStream.pair() or UnixStream.adopt()');
     const limits = validateStreamOptions(options);
     const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     const landing = onread === undefined ? new OwnLanding(this) : new OnReadLanding(this, onread);
     this.#fd = fd;
+    fd.heldBy('UnixStream', 'destroy()');
     this.#isConnecting = !connected;
     setPassing(fd.fd, limits);
     // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
@@ -121,9 +129,9 @@ export class UnixStream extends Duplex {
    * What is written before is sent then.
    * @throws TypeError, RangeError for wrong arguments; SystemError EMFILE
    */
-  static connect(address: AddressLike, options: StreamConnectOptions = {}): UnixStream {
+  static connect(address: AddressLike, options: StreamConnectOptions = NO_OPTIONS): UnixStream {
     const to = UnixAddress.from(address);
-    validateObject('options', options);
+    validateOptions('options', options, STREAM_CONNECT_OPTIONS);
     const { timeout, localAddress } = options;
     if (timeout !== undefined) validateTimeout('options.timeout', timeout);
     const from = localAddress === undefined ? undefined : UnixAddress.from(localAddress);
@@ -140,7 +148,8 @@ export class UnixStream extends Duplex {
   }
 
   /** Two streams connected to each other. socketpair(2) */
-  static pair(options: StreamOptions = {}): [UnixStream, UnixStream] {
+  static pair(options: StreamOptions = NO_OPTIONS): [UnixStream, UnixStream] {
+    validateOptions('options', options, STREAM_OPTIONS);
     const [first, second] = binding.openPair(SOCK_STREAM).map(Fd.own) as [Fd, Fd];
     let opened: UnixStream | undefined;
     try {
@@ -158,7 +167,8 @@ export class UnixStream extends Duplex {
    * Consumes `fd` unless it throws.
    * @throws ERR_FDPASS_WRONG_KIND unless it is an AF_UNIX stream socket that does not listen
    */
-  static adopt(fd: Fd, options: StreamOptions = {}): UnixStream {
+  static adopt(fd: Fd, options: StreamOptions = NO_OPTIONS): UnixStream {
+    validateOptions('options', options, STREAM_OPTIONS);
     requireUnixSocket(fd, 'stream', false);
     return consume(fd, (own) => UnixStream.own(own, options));
   }
@@ -235,8 +245,8 @@ export class UnixStream extends Duplex {
    * @throws RangeError for descriptors without a byte (a stream drops them); SystemError EPERM (the peer refuses
    * descriptors), ETOOMANYREFS, which leave the stream usable; EPIPE, ECONNRESET; ERR_FDPASS_TIMEOUT, AbortError
    */
-  async send(data: string | Uint8Array, options: SendOptions = {}): Promise<void> {
-    validateWaitOptions(options);
+  async send(data: string | Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
+    validateWaitOptions(options, SEND_OPTIONS);
     this.#open();
     const bytes = toBytes('data', data);
     const lent = lendAttachment(options);
