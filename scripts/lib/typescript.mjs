@@ -1,6 +1,7 @@
-// Compiles TypeScript: the package into dist/, its tests, demo and examples into out/.
+// Compiles TypeScript: the package into dist/, the types of all its parts into types/, its tests, demo and examples into out/.
 import { rmSync } from 'node:fs';
 
+import { copyReachable } from './declarations.mjs';
 import { fromRoot, localBin } from './root.mjs';
 import { run } from './run.mjs';
 
@@ -10,7 +11,9 @@ export async function compilePackage() {
   // Twice, because who reads comments reads them in the declarations: in both they are a seventh of the tarball.
   const tsc = (title, ...options) => run(title, localBin('tsc'), ['-p', 'tsconfig.json', ...options]);
   await tsc('tsc: dist', '--removeComments', '--declaration', 'false');
-  await tsc('tsc: declarations', '--emitDeclarationOnly', '--noCheck');
+  rmSync(fromRoot('types'), { recursive: true, force: true });
+  await tsc('tsc: declarations', '--emitDeclarationOnly', '--noCheck', '--outDir', 'types');
+  copyReachable(fromRoot('types'), fromRoot('dist'));
 }
 
 export async function compileTests() {

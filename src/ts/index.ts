@@ -18,7 +18,6 @@ export {
 export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
-export type { HandoffState } from './handoff/account';
 export { HandoffBusyError } from './handoff/busy';
 export { createHandoff } from './handoff/create';
 export type { UdpOptions } from './handoff/datagram-place';
@@ -27,9 +26,8 @@ export { Handoff, type HandoffStatus } from './handoff/handoff';
 export type { HandoffOptions } from './handoff/options';
 export type { ProbationOptions } from './handoff/probation';
 export type { DrainReceipt, Receipt, StateTimes } from './handoff/receipt';
-export type { ListenerStatus } from './handoff/registry';
 export type { HandedState, StateOptions } from './handoff/state';
-export type { HandoffEvents } from './handoff/tenure';
+export type { HandoffEvents, HandoffState, ListenerStatus } from './handoff/status';
 export type { HandoffTimeouts } from './handoff/timeouts';
 export { UpgradeError, type UpgradeOptions } from './handoff/upgrade';
 export type { BindOptions } from './names/bind-path';

@@ -1,15 +1,11 @@
 // Account: what a process can tell of itself and of the generations beside it, for `fdpass status` and its neighbours.
+
 import { type LastFailure, REASON_CHARS, type ServiceStatus } from './command';
 import type { Figures, GenerationStatus } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Registry } from './registry';
+import type { HandoffState } from './status';
 import { UpgradeError } from './upgrade';
-
-/**
- * 'probation': it serves and its predecessor stands by. 'standby': its successor is on probation, and it accepts
- * nothing new unless that fails.
- */
-export type HandoffState = 'starting' | 'probation' | 'serving' | 'standby' | 'superseded' | 'closed';
 
 /** Where the process stands in its service right now. */
 export interface Standing {

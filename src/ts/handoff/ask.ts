@@ -1,4 +1,5 @@
 // ask(): gives one command to the process that serves, and waits for the result.
+
 import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +12,7 @@ import { runtimeDirectory } from './control-address';
 import { type Frame, TXN_BYTES } from './frame';
 import { CONTROL_OPTIONS, pauseBeforeRetry } from './join';
 import { type Busy, readReason, readRefusal } from './payloads';
-import type { ListenerStatus } from './registry';
+import type { ListenerStatus } from './status';
 
 export interface AskOptions {
   address: UnixAddress;

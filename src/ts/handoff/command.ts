@@ -1,4 +1,5 @@
 // Commands to a running process: what COMMAND asks, and what PROGRESS and RESULT answer. Pure.
+
 import { protocolError } from './frame';
 import {
   type Busy,
@@ -10,7 +11,7 @@ import {
   textField,
 } from './payloads';
 import type { Receipt } from './receipt';
-import type { ListenerStatus } from './registry';
+import type { ListenerStatus } from './status';
 
 export type CommandName = 'restart' | 'status' | 'abort';
 

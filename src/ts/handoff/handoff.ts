@@ -1,4 +1,5 @@
 // Handoff: the public face. Its listeners are in the registry, its life is its tenure.
+
 import type dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';
@@ -8,17 +9,17 @@ import { type AddressLike, UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import type { UnixDatagram } from '../sockets/datagram';
-import type { HandoffState } from './account';
 import { type DatagramOptions, datagramPlace, type UdpOptions, udpPlace } from './datagram-place';
 import { UdpService, UnixDatagramService } from './datagram-service';
 import { type ListenerOptions, streamPlace, validateServer } from './endpoint';
 import type { HandoffSettings } from './options';
 import { systemProcess } from './process';
 import type { Receipt } from './receipt';
-import { type ListenerStatus, Registry } from './registry';
+import { Registry } from './registry';
 import { ServerService } from './service';
 import type { HandedState } from './state';
-import { type HandoffEvents, Tenure } from './tenure';
+import type { HandoffEvents, HandoffState, ListenerStatus } from './status';
+import { Tenure } from './tenure';
 import type { UpgradeOptions } from './upgrade';
 
 export interface HandoffStatus {

@@ -1,11 +1,11 @@
 // PlainHandoff: a handoff where descriptors cannot be passed. It serves, and hands nothing over: one program runs on a
 // developer's machine, too.
+
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';
 import { closedError, FdpassError, invalidArgType } from '../base/errors';
 import { validateInteger, validateTimeout } from '../base/validate';
 import { unsupportedPlatform } from '../native/binding';
-import type { HandoffState } from './account';
 import type { DrainCount } from './connections';
 import { Departure } from './departure';
 import { type ListenerOptions, validateServer } from './endpoint';
@@ -16,7 +16,7 @@ import { PlainListener } from './plain-listener';
 import { systemProcess } from './process';
 import type { SetLimit } from './service';
 import { stateError } from './state-error';
-import type { HandoffEvents } from './tenure';
+import type { HandoffEvents, HandoffState } from './status';
 
 /** @throws TypeError, RangeError */
 export function createPlainHandoff(options: HandoffOptions): Handoff {

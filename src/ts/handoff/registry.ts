@@ -1,4 +1,5 @@
 // Registry: the descriptors of this process by name, inherited or bound or put, and the services that use them.
+
 import { FdpassError, outOfRange } from '../base/errors';
 import { linkOf } from '../fd/access';
 import { UnixAddress } from '../fd/address';
@@ -19,6 +20,7 @@ import {
 } from './payloads';
 import type { Service, SetLimit } from './service';
 import type { StateBlob } from './state';
+import type { ListenerStatus } from './status';
 
 /** Names travel in the manifest, which has one frame. CONTROL_NAME is none of these. */
 const LISTENER_NAME = /^[A-Za-z0-9._:/-]{1,64}$/;
@@ -44,13 +46,6 @@ export interface Claim<S extends Service> {
   user?: object;
   /** Makes the service. The descriptor is lent; the keys are the predecessor's, if it had a TLS server there. */
   service: (fd: Fd, ticketKeys: string | undefined) => S;
-}
-
-export interface ListenerStatus {
-  name: string;
-  address: string;
-  inherited: boolean;
-  connections: number;
 }
 
 export class Registry {

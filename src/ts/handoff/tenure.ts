@@ -1,8 +1,9 @@
 // Tenure: the life of one process as a generation of its service. It begins alone or as a successor, serves, stands by,
 // and hands over, gives back or closes.
+
 import { closedError, type FdpassError, hasCode } from '../base/errors';
 import { UnixSeqpacketServer } from '../sockets/seqpacket-server';
-import { Account, type HandoffState, type Standing } from './account';
+import { Account, type Standing } from './account';
 import { Bequest } from './bequest';
 import { HandoffBusyError } from './busy';
 import { Departure } from './departure';
@@ -17,18 +18,11 @@ import { type Receipt, readReceipt } from './receipt';
 import type { Registry } from './registry';
 import { type HandedState, orWarn, readState } from './state';
 import { stateError } from './state-error';
+import type { HandoffEvents, HandoffState } from './status';
 import { takeStderr } from './stderr';
 import { Succession } from './succession';
 import type { Transaction } from './transaction';
 import { Fate, runUpgrade, UpgradeError, type UpgradeOptions } from './upgrade';
-
-export interface HandoffEvents {
-  superseded: [receipt: Receipt];
-  aborted: [error: Error];
-  rolledback: [error: Error];
-  confirmed: [];
-  settled: [receipt: Receipt];
-}
 
 export interface TenureContext {
   settings: HandoffSettings;
