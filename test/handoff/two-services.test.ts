@@ -15,10 +15,16 @@ function begin(t: TestContext, prefix: string, ...args: string[]): Child {
   return start(t, process.execPath, [fixture, prefix, ...args]);
 }
 
+/** What each child has said: two processes write, and who is first is nobody's promise. */
+const said = new WeakMap<Child, string[]>();
+
 async function hears(child: Child, pattern: RegExp): Promise<RegExpExecArray> {
+  const lines = said.get(child) ?? [];
+  said.set(child, lines);
   return await within(String(pattern), async () => {
-    for (;;) {
-      const found = pattern.exec(await child.line());
+    for (let index = 0; ; index++) {
+      if (index === lines.length) lines.push(await child.line());
+      const found = pattern.exec(lines[index] as string);
       if (found !== null) return found;
     }
   });
