@@ -176,10 +176,11 @@ test('a restart on a signal is refused in a worker thread, which gets none', asy
     createHandoff({ name: 'worker', address: '@none', restartOn: 'SIGHUP' }).catch(({ name, code, message }) =>
       require('worker_threads').parentPort.postMessage([name, code, message]));`;
   const worker = new Worker(program, { eval: true });
+  const exit = once(worker, 'exit');
   const [[name, code, message]] = await once(worker, 'message');
   assert.deepEqual([name, code], ['TypeError', 'ERR_INVALID_ARG_VALUE']);
   assert.match(message, /^options\.restartOn does nothing in a worker thread/);
-  await once(worker, 'exit');
+  await exit;
 });
 
 function withRuntimeDirectory(t: Ending, folder: string): void {

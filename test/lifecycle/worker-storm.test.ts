@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import path from 'node:path';
 import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { settledFdCount } from '../helpers/fd-count';
 
@@ -47,4 +48,15 @@ test(`${AT_ONCE} workers at once, terminated at any moment, ${ROUNDS} times: non
     await Promise.all(numbers.map((n) => terminate(startTraffic(source, 1 + ((n * 7) % 100)), n)));
     assert.equal(await settledFdCount(), before, `round ${round}, ${source}`);
   }
+});
+
+test('sixty workers, each terminated inside of the addon: the process lives, and they leave no descriptor', async () => {
+  const before = await settledFdCount();
+  for (let n = 0; n < 60; n++) {
+    const worker = new Worker(path.join(compiled, 'fixtures/tight-worker.js'));
+    await once(worker, 'message');
+    await delay(n % 7);
+    await worker.terminate();
+  }
+  assert.equal(await settledFdCount(), before);
 });

@@ -20,8 +20,11 @@ Napi::Value OpenWatcher(const Napi::CallbackInfo& info) {
     Throw(info.Env(), watcher.error());
     return info.Env().Undefined();
   }
-  return Handle::New(info.Env(), watcher.value(),
-                     [](Napi::Env, Watcher* self) { self->ReleaseFromScript(); });
+  const Handle handle = Handle::New(info.Env(), watcher.value(),
+                                    [](Napi::Env, Watcher* self) { self->ReleaseFromScript(); });
+  // The thread is being terminated: no script will hold it.
+  if (handle.IsEmpty()) watcher.value()->ReleaseFromScript();
+  return handle;
 }
 
 void StartWatcher(const Napi::CallbackInfo& info) {
