@@ -10,6 +10,7 @@ import { startFixture } from '../helpers/child';
 import { settledFdCount } from '../helpers/fd-count';
 import { closeAfter } from '../helpers/link';
 import { failureOf, systemFields } from '../helpers/outcome';
+import { SLOWNESS } from '../helpers/slowness';
 import { tmpDir } from '../helpers/tmp-dir';
 
 async function accept(server: UnixSeqpacketServer): Promise<UnixSeqpacket> {
@@ -227,7 +228,8 @@ test('out of descriptors: said, not spun on, and every connection is served once
   const report = JSON.parse(stdout) as { errors: string[]; busyMs: number; served: number; lost: number };
   assert.equal(report.errors.length, 1);
   assert.match(String(report.errors[0]), /^(accept|fcntl) EMFILE$/);
-  assert.ok(report.busyMs < 100, `${report.busyMs} ms of CPU in 300 ms`);
+  // Who spins takes all of it. An emulator takes a while for what is to be done.
+  assert.ok(report.busyMs < (SLOWNESS > 1 ? 250 : 100), `${report.busyMs} ms of CPU in 300 ms`);
   assert.ok(report.lost <= 1, 'at most the one that was accepted and could not be watched');
   assert.equal(report.served + report.lost, 8);
   assert.deepEqual({ code, signal }, { code: 0, signal: null });

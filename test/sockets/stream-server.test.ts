@@ -12,6 +12,7 @@ import { startFixture } from '../helpers/child';
 import { settledFdCount } from '../helpers/fd-count';
 import { closeAfter } from '../helpers/link';
 import { failureOf } from '../helpers/outcome';
+import { SLOWNESS } from '../helpers/slowness';
 import { destroyAfter, textOf } from '../helpers/streams';
 import { tmpDir } from '../helpers/tmp-dir';
 
@@ -183,7 +184,7 @@ test('out of descriptors: said once, not spun on, and every connection is served
   const report = JSON.parse(stdout) as { errors: string[]; busyMs: number; served: number; lost: number };
   assert.equal(report.errors.length, 1);
   assert.match(String(report.errors[0]), /^(accept|fcntl) EMFILE$/);
-  assert.ok(report.busyMs < 100, `${report.busyMs} ms of CPU in 300 ms`);
+  assert.ok(report.busyMs < (SLOWNESS > 1 ? 250 : 100), `${report.busyMs} ms of CPU in 300 ms`);
   assert.equal(report.served, 8);
   assert.deepEqual({ code, signal }, { code: 0, signal: null });
 });

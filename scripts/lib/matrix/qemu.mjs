@@ -21,7 +21,9 @@ export async function runsUnderQemu(binary) {
   return program;
 }
 
+// Under the permission model Node may not read our preload either, unless it is told so.
 const script = (binary, folder) => `#!/bin/sh
+case " $* " in *' --permission '*) set -- '--allow-fs-read=${folder}/*' "$@" ;; esac
 exec qemu-aarch64-static -L /usr/aarch64-linux-gnu '${binary}' '--require=${path.join(folder, preload)}' "$@"
 `;
 
