@@ -50,7 +50,7 @@ test(`${AT_ONCE} workers at once, terminated at any moment, ${ROUNDS} times: non
   }
 });
 
-test('a hundred workers, each terminated while it opens sockets: the process lives, and they leave no descriptor', async () => {
+test('a hundred workers, each terminated inside of the addon: the process lives, and they leave no descriptor', async () => {
   const before = await settledFdCount();
   for (let n = 0; n < 100; n++) {
     const worker = new Worker(path.join(compiled, 'fixtures/tight-worker.js'));

@@ -82,7 +82,7 @@ export const cells = [
     files: emulated,
     run: underNode,
     // Only prebuilds/ has a binary for that CPU.
-    env: { PREBUILDS_ONLY: '1', FDPASS_TEST_SLOWNESS: '10' },
+    env: { PREBUILDS_ONLY: '1', TEST_SLOWNESS: '10' },
     seconds: 600,
   },
   { name: 'bun', kind: 'bun', ...x64, files: [...fds, ...sockets, ...streams, ...foreign], run: underBun },

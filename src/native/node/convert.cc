@@ -1,74 +1,99 @@
 #include "convert.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "env_data.h"
 #include "sys_error.h"
 
 namespace fdpass {
 
-void Assert(bool holds, const char* what) {
-  if (!holds) napi_fatal_error("fdpass", NAPI_AUTO_LENGTH, what, NAPI_AUTO_LENGTH);
+bool FromScript<int>::Get(napi_env env, napi_value value, std::optional<int>* to) {
+  return napi_get_value_int32(env, value, &to->emplace()) == napi_ok;
 }
 
-size_t GetArguments(napi_env env, napi_callback_info info, napi_value* arguments, size_t count) {
-  size_t given = count;
-  Assert(napi_get_cb_info(env, info, &given, arguments, nullptr, nullptr) == napi_ok, "arguments");
-  return std::min(given, count);
+bool FromScript<bool>::Get(napi_env env, napi_value value, std::optional<bool>* to) {
+  return napi_get_value_bool(env, value, &to->emplace()) == napi_ok;
 }
 
-void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
-  napi_set_named_property(env, exports, name, value);
+bool FromScript<std::string>::Get(napi_env env, napi_value value, std::optional<std::string>* to) {
+  size_t size = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) return false;
+  to->emplace(size, '\0');
+  return napi_get_value_string_utf8(env, value, (*to)->data(), size + 1, nullptr) == napi_ok;
 }
 
-int ToInt(napi_env env, napi_value value) {
-  int32_t number = 0;
-  Assert(napi_get_value_int32(env, value, &number) == napi_ok, "expected a number");
-  return number;
+bool FromScript<BorrowedFd>::Get(napi_env env, napi_value value, std::optional<BorrowedFd>* to) {
+  int32_t number = -1;
+  const napi_status status = napi_get_value_int32(env, value, &number);
+  to->emplace(number);
+  return status == napi_ok;
 }
 
-bool ToBool(napi_env env, napi_value value) {
-  bool flag = false;
-  Assert(napi_get_value_bool(env, value, &flag) == napi_ok, "expected a boolean");
-  return flag;
-}
-
-bool IsUndefined(napi_env env, napi_value value) {
-  napi_valuetype type = napi_undefined;
-  return napi_typeof(env, value, &type) == napi_ok && type == napi_undefined;
-}
-
-Bytes ToBytes(napi_env env, napi_value typed_array) {
+bool FromScript<Bytes>::Get(napi_env env, napi_value value, std::optional<Bytes>* to) {
   napi_typedarray_type type = napi_uint8_array;
   size_t length = 0;
   void* data = nullptr;
   const napi_status status =
-      napi_get_typedarray_info(env, typed_array, &type, &length, &data, nullptr, nullptr);
-  Assert(status == napi_ok, "expected a typed array");
+      napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr);
   const bool wide = type == napi_int32_array || type == napi_uint32_array;
-  return {static_cast<uint8_t*>(data), wide ? length * sizeof(int32_t) : length};
+  *to = {static_cast<uint8_t*>(data), wide ? length * sizeof(int32_t) : length, value};
+  return status == napi_ok;
 }
 
-std::vector<iovec> ToVectors(napi_env env, napi_value buffers) {
+bool FromScript<std::vector<iovec>>::Get(napi_env env, napi_value value,
+                                         std::optional<std::vector<iovec>>* to) {
   uint32_t count = 0;
-  Assert(napi_get_array_length(env, buffers, &count) == napi_ok, "expected an array");
-  std::vector<iovec> vectors(count);
+  if (napi_get_array_length(env, value, &count) != napi_ok) return false;
+  auto& vectors = to->emplace(count);
   for (uint32_t i = 0; i < count; i++) {
-    napi_value buffer = nullptr;
-    Assert(napi_get_element(env, buffers, i, &buffer) == napi_ok, "expected an element");
-    const Bytes bytes = ToBytes(env, buffer);
-    vectors[i] = {bytes.data, bytes.size};
+    napi_value element = nullptr;
+    std::optional<Bytes> bytes;
+    if (napi_get_element(env, value, i, &element) != napi_ok) return false;
+    if (!FromScript<Bytes>::Get(env, element, &bytes)) return false;
+    vectors[i] = {bytes->data, bytes->size};
   }
-  return vectors;
+  return true;
 }
 
-UnixAddress ToUnixAddress(napi_env env, napi_value sun_path) {
-  const Bytes bytes = ToBytes(env, sun_path);
-  auto address = UnixAddress::FromSunPath(bytes.data, bytes.size);
-  Assert(address.ok(), "expected a valid sun_path");
-  return address.value();
+bool FromScript<UnixAddress>::Get(napi_env env, napi_value value, std::optional<UnixAddress>* to) {
+  std::optional<Bytes> bytes;
+  if (!FromScript<Bytes>::Get(env, value, &bytes)) return false;
+  const auto address = UnixAddress::FromSunPath(bytes->data, bytes->size);
+  if (address.ok()) *to = address.value();
+  return address.ok();
+}
+
+bool FromScript<ucred>::Get(napi_env env, napi_value value, std::optional<ucred>* to) {
+  std::optional<Bytes> triple;
+  if (!FromScript<Bytes>::Get(env, value, &triple) || triple->size != sizeof(ucred)) return false;
+  std::memcpy(&to->emplace(), triple->data, sizeof(ucred));
+  return true;
+}
+
+bool FromScript<Callback>::Get(napi_env env, napi_value value, std::optional<Callback>* to) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  *to = {value};
+  return type == napi_function;
+}
+
+void RefuseArguments(napi_env env) {
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE",
+                        "fdpass: the addon was called with a wrong argument. Please report this");
+}
+
+napi_value FromInt(napi_env env, int number) {
+  napi_value value = nullptr;
+  napi_create_int32(env, number, &value);
+  return value;
+}
+
+napi_value FromObject(napi_env env, void* object, napi_finalize finalize) {
+  napi_value handle = nullptr;
+  if (napi_create_external(env, object, finalize, nullptr, &handle) != napi_ok) {
+    finalize(env, object, nullptr);
+  }
+  return handle;
 }
 
 Napi::Value FromUnixAddress(Napi::Env env, const UnixAddress& address) {

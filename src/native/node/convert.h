@@ -1,9 +1,10 @@
-// JS values to core types and back. TypeScript has checked them: a wrong one here is a bug and
-// aborts.
+// JS values to core types and back.
 #pragma once
 
 #include <napi.h>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "../core/inet_address.h"
@@ -16,28 +17,96 @@ namespace fdpass {
 struct Bytes {
   uint8_t* data;
   size_t size;  // in bytes
+  napi_value array;
 };
 
-// The checks behind every conversion: the status is ok, or the process stops with `what`.
-void Assert(bool holds, const char* what);
+struct Callback {
+  napi_value function;
+};
 
-// Fills `arguments`, with undefined where the caller gave none. Gives how many it gave, at most
-// `count`.
-size_t GetArguments(napi_env env, napi_callback_info info, napi_value* arguments, size_t count);
-void Export(napi_env env, napi_value exports, const char* name, napi_callback function);
+// FromScript<T>::Get() sets `to` to the T that a value is; false if it is none. TypeScript has
+// checked what callers give, so false is a bug; or a worker thread that is being terminated: calls
+// that make objects fail there, and JS still takes a few steps with the undefined that they gave.
+template <typename T>
+struct FromScript;
 
-int ToInt(napi_env env, napi_value value);
-bool ToBool(napi_env env, napi_value value);
-bool IsUndefined(napi_env env, napi_value value);
-Bytes ToBytes(napi_env env, napi_value typed_array);
+template <>
+struct FromScript<int> {
+  static bool Get(napi_env env, napi_value value, std::optional<int>* to);
+};
 
-// An array of Uint8Arrays, for readv(2) and its like.
-std::vector<iovec> ToVectors(napi_env env, napi_value buffers);
+template <>
+struct FromScript<bool> {
+  static bool Get(napi_env env, napi_value value, std::optional<bool>* to);
+};
 
-inline BorrowedFd ToFd(napi_env env, napi_value value) { return BorrowedFd(ToInt(env, value)); }
+template <>
+struct FromScript<std::string> {
+  static bool Get(napi_env env, napi_value value, std::optional<std::string>* to);
+};
 
-// From the sun_path image that UnixAddress of src/ts/fd/address.ts made.
-UnixAddress ToUnixAddress(napi_env env, napi_value sun_path);
+template <>
+struct FromScript<BorrowedFd> {
+  static bool Get(napi_env env, napi_value value, std::optional<BorrowedFd>* to);
+};
+
+// A typed array.
+template <>
+struct FromScript<Bytes> {
+  static bool Get(napi_env env, napi_value value, std::optional<Bytes>* to);
+};
+
+// An array of typed arrays, for readv(2) and its like.
+template <>
+struct FromScript<std::vector<iovec>> {
+  static bool Get(napi_env env, napi_value value, std::optional<std::vector<iovec>>* to);
+};
+
+// The sun_path image that UnixAddress of src/ts/fd/address.ts made.
+template <>
+struct FromScript<UnixAddress> {
+  static bool Get(napi_env env, napi_value value, std::optional<UnixAddress>* to);
+};
+
+// An Int32Array [pid, uid, gid].
+template <>
+struct FromScript<ucred> {
+  static bool Get(napi_env env, napi_value value, std::optional<ucred>* to);
+};
+
+template <>
+struct FromScript<Callback> {
+  static bool Get(napi_env env, napi_value value, std::optional<Callback>* to);
+};
+
+// The object behind an external handle.
+template <typename T>
+struct FromScript<T*> {
+  static bool Get(napi_env env, napi_value value, std::optional<T*>* to) {
+    void* object = nullptr;
+    if (napi_get_value_external(env, value, &object) != napi_ok) return false;
+    *to = static_cast<T*>(object);
+    return true;
+  }
+};
+
+// Undefined is an empty T.
+template <typename T>
+struct FromScript<std::optional<T>> {
+  static bool Get(napi_env env, napi_value value, std::optional<std::optional<T>>* to) {
+    napi_valuetype type = napi_undefined;
+    napi_typeof(env, value, &type);
+    auto* inner = &to->emplace();
+    return type == napi_undefined || FromScript<T>::Get(env, value, inner);
+  }
+};
+
+// Leaves a TypeError pending, or nothing where the thread is being terminated.
+void RefuseArguments(napi_env env);
+
+napi_value FromInt(napi_env env, int number);
+// A handle on `object`, which `finalize` frees: at once where the thread is being terminated.
+napi_value FromObject(napi_env env, void* object, napi_finalize finalize);
 Napi::Value FromUnixAddress(Napi::Env env, const UnixAddress& address);
 
 // Gives the number away: the JS side owns it from here.

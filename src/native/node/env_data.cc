@@ -1,7 +1,7 @@
 #include "env_data.h"
 
 #include "../core/unique_fd.h"
-#include "convert.h"
+#include "assert.h"
 #include "watcher.h"
 
 namespace fdpass {

@@ -3,6 +3,7 @@
 
 #include "bindings.h"
 #include "convert.h"
+#include "script_function.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -10,26 +11,24 @@ namespace fdpass {
 namespace {
 
 // createMemfd(name): fd
-Napi::Value Create(const Napi::CallbackInfo& info) {
-  return FromFd(info.Env(), CreateMemfd(info[0].As<Napi::String>().Utf8Value().c_str()));
+Napi::Value Create(Napi::Env env, const std::string& name) {
+  return FromFd(env, CreateMemfd(name.c_str()));
 }
 
 // seal(fd)
-Napi::Value SealFd(const Napi::CallbackInfo& info) {
-  return ThrowOnError(info.Env(), Seal(ToFd(info.Env(), info[0])));
-}
+Napi::Value SealFd(Napi::Env env, BorrowedFd fd) { return ThrowOnError(env, Seal(fd)); }
 
 // isSealed(fd): boolean
-Napi::Value AskSealed(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), IsSealed(ToFd(info.Env(), info[0])));
+Napi::Value AskSealed(Napi::Env env, BorrowedFd fd) {
+  return Napi::Boolean::New(env, IsSealed(fd));
 }
 
 }  // namespace
 
 void ExportMemfdBinding(Napi::Env env, Napi::Object exports) {
-  exports.Set("createMemfd", Napi::Function::New<Create>(env));
-  exports.Set("seal", Napi::Function::New<SealFd>(env));
-  exports.Set("isSealed", Napi::Function::New<AskSealed>(env));
+  Export<Create>(env, exports, "createMemfd");
+  Export<SealFd>(env, exports, "seal");
+  Export<AskSealed>(env, exports, "isSealed");
 }
 
 }  // namespace fdpass

@@ -8,116 +8,76 @@
 #include "bindings.h"
 #include "convert.h"
 #include "env_data.h"
+#include "script_function.h"
 #include "sys_error.h"
 
 namespace fdpass {
 
 namespace {
 
-napi_value FromInt(napi_env env, int number) {
-  napi_value value = nullptr;
-  napi_create_int32(env, number, &value);
-  return value;
+template <typename T>
+const T* PointerTo(const std::optional<T>& value) {
+  return value.has_value() ? &*value : nullptr;
 }
 
-// A destination or nothing. The address outlives the call that it is passed to.
-class Destination {
- public:
-  Destination(napi_env env, napi_value sun_path) : given_(!IsUndefined(env, sun_path)) {
-    if (given_) address_ = ToUnixAddress(env, sun_path);
+// Borrows all that it is given.
+OutgoingMessage MessageOf(iovec* buffers, size_t count, const std::optional<UnixAddress>& to,
+                          std::optional<Bytes> fds, const std::optional<ucred>& credentials) {
+  OutgoingMessage message;
+  message.buffers = buffers;
+  message.buffer_count = count;
+  message.to = PointerTo(to);
+  if (fds.has_value()) {
+    message.fds = reinterpret_cast<const int*>(fds->data);
+    message.fd_count = fds->size / sizeof(int);
   }
-  const UnixAddress* get() const { return given_ ? &address_ : nullptr; }
+  message.credentials = PointerTo(credentials);
+  return message;
+}
 
- private:
-  bool given_;
-  UnixAddress address_;
-};
-
-// Descriptors to lend and credentials to send, where JS gives them: an Int32Array each.
-class Attachment {
- public:
-  Attachment(napi_env env, napi_value fds, napi_value credentials) {
-    if (!IsUndefined(env, fds)) fds_ = ToBytes(env, fds);
-    if (IsUndefined(env, credentials)) return;
-    const Bytes triple = ToBytes(env, credentials);
-    Assert(triple.size == sizeof(credentials_), "expected [pid, uid, gid]");
-    std::memcpy(&credentials_, triple.data, sizeof(credentials_));
-    has_credentials_ = true;
-  }
-  void AddTo(OutgoingMessage* message) const {
-    message->fds = reinterpret_cast<const int*>(fds_.data);
-    message->fd_count = fds_.size / sizeof(int);
-    if (has_credentials_) message->credentials = &credentials_;
-  }
-
- private:
-  Bytes fds_{nullptr, 0};
-  ucred credentials_;
-  bool has_credentials_ = false;
-};
-
-// Bytes to the connected peer and nothing else: most messages.
-Result<size_t> SendPlain(BorrowedFd socket, Bytes data) {
+// send(fd, data): bytes or -errno. Most messages.
+napi_value Send(Napi::Env env, BorrowedFd socket, Bytes data) {
   iovec buffer{data.data, data.size};
   OutgoingMessage message;
   message.buffers = &buffer;
   message.buffer_count = 1;
-  return SendMessage(socket, message);
+  return FromInt(env, CountOrErrno(SendMessage(socket, message)));
 }
 
-// send(fd, data, sunPath?, fds?, credentials?): bytes or -errno
-napi_value Send(napi_env env, napi_callback_info info) {
-  napi_value arguments[5];
-  const size_t given = GetArguments(env, info, arguments, 5);
-  const Bytes data = ToBytes(env, arguments[1]);
-  if (given == 2) return FromInt(env, CountOrErrno(SendPlain(ToFd(env, arguments[0]), data)));
-  const Destination to(env, arguments[2]);
-  const Attachment attachment(env, arguments[3], arguments[4]);
+// sendTo(fd, data, sunPath?, fds?, credentials?): bytes or -errno
+napi_value SendTo(Napi::Env env, BorrowedFd socket, Bytes data,
+                  const std::optional<UnixAddress>& to, std::optional<Bytes> fds,
+                  const std::optional<ucred>& credentials) {
   iovec buffer{data.data, data.size};
-  OutgoingMessage message;
-  message.buffers = &buffer;
-  message.buffer_count = 1;
-  message.to = to.get();
-  attachment.AddTo(&message);
-  return FromInt(env, CountOrErrno(SendMessage(ToFd(env, arguments[0]), message)));
+  const auto message = MessageOf(&buffer, 1, to, fds, credentials);
+  return FromInt(env, CountOrErrno(SendMessage(socket, message)));
 }
 
 // sendVector(fd, buffers, sunPath?, fds?, credentials?, control?, flags): bytes or -errno
-napi_value SendVector(napi_env env, napi_callback_info info) {
-  napi_value arguments[7];
-  GetArguments(env, info, arguments, 7);
-  std::vector<iovec> buffers = ToVectors(env, arguments[1]);
-  const Destination to(env, arguments[2]);
-  const Attachment attachment(env, arguments[3], arguments[4]);
-  OutgoingMessage message;
-  message.buffers = buffers.data();
-  message.buffer_count = buffers.size();
-  message.to = to.get();
-  attachment.AddTo(&message);
-  if (!IsUndefined(env, arguments[5])) {
-    const Bytes control = ToBytes(env, arguments[5]);
-    message.control = control.data;
-    message.control_size = control.size;
+napi_value SendVector(Napi::Env env, BorrowedFd socket, std::vector<iovec>& buffers,
+                      const std::optional<UnixAddress>& to, std::optional<Bytes> fds,
+                      const std::optional<ucred>& credentials, std::optional<Bytes> control,
+                      int flags) {
+  auto message = MessageOf(buffers.data(), buffers.size(), to, fds, credentials);
+  if (control.has_value()) {
+    message.control = control->data;
+    message.control_size = control->size;
   }
-  message.flags = ToInt(env, arguments[6]);
-  return FromInt(env, CountOrErrno(SendMessage(ToFd(env, arguments[0]), message)));
+  message.flags = flags;
+  return FromInt(env, CountOrErrno(SendMessage(socket, message)));
 }
 
 // sendBatch(fd, packed, sizes, sunPath | undefined): messages or -errno
-napi_value SendPacked(napi_env env, napi_callback_info info) {
-  napi_value arguments[4];
-  GetArguments(env, info, arguments, 4);
-  const Bytes packed = ToBytes(env, arguments[1]);
-  const Bytes sizes = ToBytes(env, arguments[2]);
-  const Destination to(env, arguments[3]);
+napi_value SendPacked(Napi::Env env, BorrowedFd socket, Bytes packed, Bytes sizes,
+                      const std::optional<UnixAddress>& to) {
   const auto* first = reinterpret_cast<const uint32_t*>(sizes.data);
   const size_t count = sizes.size / sizeof(uint32_t);
   // A script can forge the length of an array, but not the bytes behind it.
   uint64_t total = 0;
   for (size_t i = 0; i < count; i++) total += first[i];
   if (total > packed.size) return FromInt(env, -EINVAL);
-  return FromInt(
-      env, CountOrErrno(SendBatch(ToFd(env, arguments[0]), packed.data, first, count, to.get())));
+  const auto sent = SendBatch(socket, packed.data, first, count, PointerTo(to));
+  return FromInt(env, CountOrErrno(sent));
 }
 
 // One row of `records` for each message; src/ts/sockets/inbox.ts reads the same columns.
@@ -160,28 +120,22 @@ struct ScriptInbox {
 };
 
 // openInbox(slab, slots, slotSize, records, names, fds, request): handle
-napi_value OpenInbox(napi_env env, napi_callback_info info) {
-  napi_value arguments[7];
-  GetArguments(env, info, arguments, 7);
-  auto* self = new ScriptInbox(ToBytes(env, arguments[0]).data,
-                               static_cast<size_t>(ToInt(env, arguments[1])),
-                               static_cast<size_t>(ToInt(env, arguments[2])));
-  self->records = reinterpret_cast<int32_t*>(ToBytes(env, arguments[3]).data);
-  self->names = ToBytes(env, arguments[4]).data;
-  self->fds = reinterpret_cast<int32_t*>(ToBytes(env, arguments[5]).data);
-  self->request = reinterpret_cast<int32_t*>(ToBytes(env, arguments[6]).data);
-  const size_t kept[] = {0, 3, 4, 5, 6};
-  for (size_t i = 0; i < 5; i++) {
-    napi_create_reference(env, arguments[kept[i]], 1, &self->references[i]);
-  }
+napi_value OpenInbox(Napi::Env env, Bytes slab, int slots, int slot_size, Bytes records,
+                     Bytes names, Bytes fds, Bytes request) {
+  auto* self =
+      new ScriptInbox(slab.data, static_cast<size_t>(slots), static_cast<size_t>(slot_size));
+  self->records = reinterpret_cast<int32_t*>(records.data);
+  self->names = names.data;
+  self->fds = reinterpret_cast<int32_t*>(fds.data);
+  self->request = reinterpret_cast<int32_t*>(request.data);
+  const napi_value kept[] = {slab.array, records.array, names.array, fds.array, request.array};
+  for (size_t i = 0; i < 5; i++) napi_create_reference(env, kept[i], 1, &self->references[i]);
   const auto finalize = [](napi_env env, void* data, void*) {
     auto* self = static_cast<ScriptInbox*>(data);
     for (napi_ref reference : self->references) napi_delete_reference(env, reference);
     delete self;
   };
-  napi_value handle = nullptr;
-  napi_create_external(env, self, finalize, nullptr, &handle);
-  return handle;
+  return FromObject(env, self, finalize);
 }
 
 // Memory of the script's. Messages are received right into it, or small ones copied to it from
@@ -256,12 +210,7 @@ enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4 };
 // follows them. With kDirect messages of up to so many bytes are received into the pool, else small
 // ones copied there. The memory of the pool is looked up each time: whoever has a message has its
 // ArrayBuffer, and may transfer it away.
-napi_value Receive(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
-  GetArguments(env, info, arguments, 2);
-  void* data = nullptr;
-  Assert(napi_get_value_external(env, arguments[0], &data) == napi_ok, "expected an inbox");
-  auto* self = static_cast<ScriptInbox*>(data);
+napi_value Receive(Napi::Env env, ScriptInbox* self, Bytes memory) {
   const int32_t* request = self->request;
   Inbox::Options options;
   options.max_messages = static_cast<size_t>(request[kMaxMessages]);
@@ -270,7 +219,7 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   options.control.credentials = (asked & kAskCredentials) != 0;
   options.control.pidfd = (asked & kAskPidFd) != 0;
   options.control.timestamp = (asked & kAskEnd) != 0;
-  Pool pool(ToBytes(env, arguments[1]), static_cast<size_t>(request[kPoolUsed]));
+  Pool pool(memory, static_cast<size_t>(request[kPoolUsed]));
   const auto direct = static_cast<size_t>(request[kDirect]);
   if (direct > 0 && !pool.ReceiveInto(direct, &options)) return FromInt(env, -EINVAL);
   const auto received = self->inbox.Receive(BorrowedFd(request[kFd]), options);
@@ -288,11 +237,12 @@ napi_value Receive(napi_env env, napi_callback_info info) {
 }  // namespace
 
 void ExportMessageBinding(Napi::Env env, Napi::Object exports) {
-  Export(env, exports, "send", Send);
-  Export(env, exports, "sendVector", SendVector);
-  Export(env, exports, "sendBatch", SendPacked);
-  Export(env, exports, "openInbox", OpenInbox);
-  Export(env, exports, "receive", Receive);
+  Export<Send>(env, exports, "send");
+  Export<SendTo>(env, exports, "sendTo");
+  Export<SendVector>(env, exports, "sendVector");
+  Export<SendPacked>(env, exports, "sendBatch");
+  Export<OpenInbox>(env, exports, "openInbox");
+  Export<Receive>(env, exports, "receive");
 }
 
 }  // namespace fdpass

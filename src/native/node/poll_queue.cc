@@ -2,7 +2,7 @@
 
 #include <uv.h>
 
-#include "convert.h"
+#include "assert.h"
 #include "thread_watcher.h"
 
 namespace fdpass {

@@ -6,6 +6,7 @@
 #include "../core/socket_ops.h"
 #include "bindings.h"
 #include "convert.h"
+#include "script_function.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -39,11 +40,10 @@ Napi::Array FromOthers(Napi::Env env, const std::vector<OtherControl>& others) {
 
 // receiveRaw(fd, buffers, controlSize, flags): { size, flags, sunPath, fds, pidFd?, credentials?,
 // others }
-Napi::Value Receive(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  std::vector<iovec> buffers = ToVectors(env, info[1]);
-  auto result = ReceiveRaw(ToFd(env, info[0]), buffers.data(), buffers.size(),
-                           static_cast<size_t>(ToInt(env, info[2])), ToInt(env, info[3]));
+Napi::Value Receive(Napi::Env env, BorrowedFd fd, std::vector<iovec>& buffers, int control_size,
+                    int flags) {
+  auto result =
+      ReceiveRaw(fd, buffers.data(), buffers.size(), static_cast<size_t>(control_size), flags);
   if (!result.ok()) {
     Throw(env, result.error());
     return env.Undefined();
@@ -69,46 +69,42 @@ Napi::Value Receive(const Napi::CallbackInfo& info) {
 }
 
 // getOption(fd, level, name): number
-Napi::Value GetIntOption(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return NumberOrThrow(env,
-                       GetOption(ToFd(env, info[0]), ToInt(env, info[1]), ToInt(env, info[2])));
+Napi::Value GetIntOption(Napi::Env env, BorrowedFd fd, int level, int name) {
+  return NumberOrThrow(env, GetOption(fd, level, name));
 }
 
 // setOption(fd, level, name, value)
-Napi::Value SetIntOption(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return ThrowOnError(env, SetOption(ToFd(env, info[0]), ToInt(env, info[1]), ToInt(env, info[2]),
-                                     ToInt(env, info[3])));
+Napi::Value SetIntOption(Napi::Env env, BorrowedFd fd, int level, int name, int value) {
+  return ThrowOnError(env, SetOption(fd, level, name, value));
 }
 
 // poll(fd, events): number
-Napi::Value PollFd(const Napi::CallbackInfo& info) {
-  return NumberOrThrow(info.Env(), Poll(ToFd(info.Env(), info[0]), ToInt(info.Env(), info[1])));
+Napi::Value PollFd(Napi::Env env, BorrowedFd fd, int events) {
+  return NumberOrThrow(env, Poll(fd, events));
 }
 
 // queuedBytes(fd): number
-Napi::Value AskQueuedBytes(const Napi::CallbackInfo& info) {
-  return NumberOrThrow(info.Env(), QueuedBytes(ToFd(info.Env(), info[0])));
+Napi::Value AskQueuedBytes(Napi::Env env, BorrowedFd fd) {
+  return NumberOrThrow(env, QueuedBytes(fd));
 }
 
 // cookie(fd): bigint
-Napi::Value AskCookie(const Napi::CallbackInfo& info) {
-  auto cookie = Cookie(ToFd(info.Env(), info[0]));
-  if (cookie.ok()) return Napi::BigInt::New(info.Env(), cookie.value());
-  Throw(info.Env(), cookie.error());
-  return info.Env().Undefined();
+Napi::Value AskCookie(Napi::Env env, BorrowedFd fd) {
+  auto cookie = Cookie(fd);
+  if (cookie.ok()) return Napi::BigInt::New(env, cookie.value());
+  Throw(env, cookie.error());
+  return env.Undefined();
 }
 
 }  // namespace
 
 void ExportRawBinding(Napi::Env env, Napi::Object exports) {
-  exports.Set("receiveRaw", Napi::Function::New<Receive>(env));
-  exports.Set("getOption", Napi::Function::New<GetIntOption>(env));
-  exports.Set("setOption", Napi::Function::New<SetIntOption>(env));
-  exports.Set("poll", Napi::Function::New<PollFd>(env));
-  exports.Set("queuedBytes", Napi::Function::New<AskQueuedBytes>(env));
-  exports.Set("cookie", Napi::Function::New<AskCookie>(env));
+  Export<Receive>(env, exports, "receiveRaw");
+  Export<GetIntOption>(env, exports, "getOption");
+  Export<SetIntOption>(env, exports, "setOption");
+  Export<PollFd>(env, exports, "poll");
+  Export<AskQueuedBytes>(env, exports, "queuedBytes");
+  Export<AskCookie>(env, exports, "cookie");
 }
 
 }  // namespace fdpass

@@ -6,6 +6,7 @@
 #include "bindings.h"
 #include "convert.h"
 #include "env_data.h"
+#include "script_function.h"
 #include "sys_error.h"
 
 namespace fdpass {
@@ -13,14 +14,11 @@ namespace fdpass {
 namespace {
 
 // openSocket(type): fd, in AF_UNIX
-Napi::Value OpenUnix(const Napi::CallbackInfo& info) {
-  return FromFd(info.Env(), OpenSocket(AF_UNIX, ToInt(info.Env(), info[0])));
-}
+Napi::Value OpenUnix(Napi::Env env, int type) { return FromFd(env, OpenSocket(AF_UNIX, type)); }
 
 // openPair(type): [fd, fd]
-Napi::Value OpenUnixPair(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto pair = OpenPair(ToInt(env, info[0]));
+Napi::Value OpenUnixPair(Napi::Env env, int type) {
+  auto pair = OpenPair(type);
   if (!pair.ok()) {
     Throw(env, pair.error());
     return env.Undefined();
@@ -33,16 +31,14 @@ Napi::Value OpenUnixPair(const Napi::CallbackInfo& info) {
 
 // bind(fd, sunPath), connect(fd, sunPath)
 template <Result<void> (*Call)(BorrowedFd, const UnixAddress&)>
-Napi::Value WithUnixAddress(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return ThrowOnError(env, Call(ToFd(env, info[0]), ToUnixAddress(env, info[1])));
+Napi::Value WithUnixAddress(Napi::Env env, BorrowedFd fd, const UnixAddress& address) {
+  return ThrowOnError(env, Call(fd, address));
 }
 
 // localUnixAddress(fd), remoteUnixAddress(fd): sunPath
 template <Result<UnixAddress> (*Ask)(BorrowedFd)>
-Napi::Value AskUnixAddress(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto address = Ask(ToFd(env, info[0]));
+Napi::Value AskUnixAddress(Napi::Env env, BorrowedFd fd) {
+  auto address = Ask(fd);
   if (address.ok()) return FromUnixAddress(env, address.value());
   Throw(env, address.error());
   return env.Undefined();
@@ -50,9 +46,8 @@ Napi::Value AskUnixAddress(const Napi::CallbackInfo& info) {
 
 // localInetAddress(fd), remoteInetAddress(fd): { address, family, port } as net.Socket.address()
 template <Result<InetAddress> (*Ask)(BorrowedFd)>
-Napi::Value AskInetAddress(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto address = Ask(ToFd(env, info[0]));
+Napi::Value AskInetAddress(Napi::Env env, BorrowedFd fd) {
+  auto address = Ask(fd);
   if (!address.ok()) {
     Throw(env, address.error());
     return env.Undefined();
@@ -67,71 +62,61 @@ Napi::Value AskInetAddress(const Napi::CallbackInfo& info) {
 
 // listen(fd, backlog), shutdown(fd, how)
 template <Result<void> (*Call)(BorrowedFd, int)>
-Napi::Value WithInt(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return ThrowOnError(env, Call(ToFd(env, info[0]), ToInt(env, info[1])));
+Napi::Value WithInt(Napi::Env env, BorrowedFd fd, int number) {
+  return ThrowOnError(env, Call(fd, number));
 }
 
 // accept(fd, accepted): how many sockets were written to the Int32Array, or below zero an errno
-Napi::Value AcceptSockets(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const Bytes numbers = ToBytes(env, info[1]);
+Napi::Value AcceptSockets(Napi::Env env, BorrowedFd fd, Bytes numbers) {
   std::vector<UniqueFd> sockets(numbers.size / sizeof(int32_t));
-  const auto count = AcceptBatch(ToFd(env, info[0]), sockets.data(), sockets.size());
+  const auto count = AcceptBatch(fd, sockets.data(), sockets.size());
   if (!count.ok()) return Napi::Number::New(env, -count.error().code);
   for (size_t i = 0; i < count.value(); i++) {
-    const int fd = sockets[i].release();
-    EnvData::Of(env)->Own(fd);
-    reinterpret_cast<int32_t*>(numbers.data)[i] = fd;
+    const int number = sockets[i].release();
+    EnvData::Of(env)->Own(number);
+    reinterpret_cast<int32_t*>(numbers.data)[i] = number;
   }
   return Napi::Number::New(env, static_cast<double>(count.value()));
 }
 
 // listenTcp(address, port, backlog, reusePort, ipv6Only): fd
-Napi::Value ListenOnTcp(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto address = InetAddress::Parse(info[0].As<Napi::String>().Utf8Value().c_str(),
-                                    static_cast<uint16_t>(ToInt(env, info[1])));
+Napi::Value ListenOnTcp(Napi::Env env, const std::string& text, int port, int backlog,
+                        bool reuse_port, bool ipv6_only) {
+  auto address = InetAddress::Parse(text.c_str(), static_cast<uint16_t>(port));
   if (!address.ok()) return FromFd(env, address.error());
-  const InetOptions options{ToBool(env, info[3]), ToBool(env, info[4])};
-  return FromFd(env, ListenTcp(address.value(), ToInt(env, info[2]), options));
+  return FromFd(env, ListenTcp(address.value(), backlog, {reuse_port, ipv6_only}));
 }
 
 // bindUdp(address, port, reusePort, ipv6Only): fd
-Napi::Value BindToUdp(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto address = InetAddress::Parse(info[0].As<Napi::String>().Utf8Value().c_str(),
-                                    static_cast<uint16_t>(ToInt(env, info[1])));
+Napi::Value BindToUdp(Napi::Env env, const std::string& text, int port, bool reuse_port,
+                      bool ipv6_only) {
+  auto address = InetAddress::Parse(text.c_str(), static_cast<uint16_t>(port));
   if (!address.ok()) return FromFd(env, address.error());
-  const InetOptions options{ToBool(env, info[2]), ToBool(env, info[3])};
-  return FromFd(env, BindUdp(address.value(), options));
+  return FromFd(env, BindUdp(address.value(), {reuse_port, ipv6_only}));
 }
 
 // getXxx(fd): number, setXxx(fd, value); all of them at SOL_SOCKET
 template <int Option>
-Napi::Value Get(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto value = GetOption(ToFd(env, info[0]), SOL_SOCKET, Option);
+Napi::Value Get(Napi::Env env, BorrowedFd fd) {
+  auto value = GetOption(fd, SOL_SOCKET, Option);
   if (value.ok()) return Napi::Number::New(env, value.value());
   Throw(env, value.error());
   return env.Undefined();
 }
 
 template <int Option>
-Napi::Value Set(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return ThrowOnError(env, SetOption(ToFd(env, info[0]), SOL_SOCKET, Option, ToInt(env, info[1])));
+Napi::Value Set(Napi::Env env, BorrowedFd fd, int value) {
+  return ThrowOnError(env, SetOption(fd, SOL_SOCKET, Option, value));
 }
 
 // enableEndDetection(fd)
-Napi::Value EnableEnd(const Napi::CallbackInfo& info) {
-  return ThrowOnError(info.Env(), EnableEndDetection(ToFd(info.Env(), info[0])));
+Napi::Value EnableEnd(Napi::Env env, BorrowedFd fd) {
+  return ThrowOnError(env, EnableEndDetection(fd));
 }
 
 // peerCredentials(fd): [pid, uid, gid]
-Napi::Value AskPeerCredentials(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto credentials = PeerCredentials(ToFd(env, info[0]));
+Napi::Value AskPeerCredentials(Napi::Env env, BorrowedFd fd) {
+  auto credentials = PeerCredentials(fd);
   if (!credentials.ok()) {
     Throw(env, credentials.error());
     return env.Undefined();
@@ -144,9 +129,8 @@ Napi::Value AskPeerCredentials(const Napi::CallbackInfo& info) {
 }
 
 // peerGroups(fd): number[]
-Napi::Value AskPeerGroups(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  auto groups = PeerGroups(ToFd(env, info[0]));
+Napi::Value AskPeerGroups(Napi::Env env, BorrowedFd fd) {
+  auto groups = PeerGroups(fd);
   if (!groups.ok()) {
     Throw(env, groups.error());
     return env.Undefined();
@@ -157,35 +141,33 @@ Napi::Value AskPeerGroups(const Napi::CallbackInfo& info) {
 }
 
 // peerPidFd(fd): fd
-Napi::Value AskPeerPidFd(const Napi::CallbackInfo& info) {
-  return FromFd(info.Env(), OpenPeerPidFd(ToFd(info.Env(), info[0])));
-}
+Napi::Value AskPeerPidFd(Napi::Env env, BorrowedFd fd) { return FromFd(env, OpenPeerPidFd(fd)); }
 
 }  // namespace
 
 void ExportSocketBinding(Napi::Env env, Napi::Object exports) {
-  exports.Set("openSocket", Napi::Function::New<OpenUnix>(env));
-  exports.Set("openPair", Napi::Function::New<OpenUnixPair>(env));
-  exports.Set("bind", Napi::Function::New<WithUnixAddress<Bind<UnixAddress>>>(env));
-  exports.Set("connect", Napi::Function::New<WithUnixAddress<Connect<UnixAddress>>>(env));
-  exports.Set("localUnixAddress", Napi::Function::New<AskUnixAddress<LocalAddress>>(env));
-  exports.Set("remoteUnixAddress", Napi::Function::New<AskUnixAddress<RemoteAddress>>(env));
-  exports.Set("localInetAddress", Napi::Function::New<AskInetAddress<LocalAddress>>(env));
-  exports.Set("remoteInetAddress", Napi::Function::New<AskInetAddress<RemoteAddress>>(env));
-  exports.Set("listen", Napi::Function::New<WithInt<Listen>>(env));
-  exports.Set("shutdown", Napi::Function::New<WithInt<Shutdown>>(env));
-  exports.Set("accept", Napi::Function::New<AcceptSockets>(env));
-  exports.Set("listenTcp", Napi::Function::New<ListenOnTcp>(env));
-  exports.Set("bindUdp", Napi::Function::New<BindToUdp>(env));
-  exports.Set("setPassCredentials", Napi::Function::New<Set<SO_PASSCRED>>(env));
-  exports.Set("setPassPidFd", Napi::Function::New<Set<kSoPassPidFd>>(env));
-  exports.Set("setPassRights", Napi::Function::New<Set<kSoPassRights>>(env));
-  exports.Set("getSendBufferSize", Napi::Function::New<Get<SO_SNDBUF>>(env));
-  exports.Set("setSendBufferSize", Napi::Function::New<Set<SO_SNDBUF>>(env));
-  exports.Set("enableEndDetection", Napi::Function::New<EnableEnd>(env));
-  exports.Set("peerCredentials", Napi::Function::New<AskPeerCredentials>(env));
-  exports.Set("peerGroups", Napi::Function::New<AskPeerGroups>(env));
-  exports.Set("peerPidFd", Napi::Function::New<AskPeerPidFd>(env));
+  Export<OpenUnix>(env, exports, "openSocket");
+  Export<OpenUnixPair>(env, exports, "openPair");
+  Export<WithUnixAddress<Bind<UnixAddress>>>(env, exports, "bind");
+  Export<WithUnixAddress<Connect<UnixAddress>>>(env, exports, "connect");
+  Export<AskUnixAddress<LocalAddress>>(env, exports, "localUnixAddress");
+  Export<AskUnixAddress<RemoteAddress>>(env, exports, "remoteUnixAddress");
+  Export<AskInetAddress<LocalAddress>>(env, exports, "localInetAddress");
+  Export<AskInetAddress<RemoteAddress>>(env, exports, "remoteInetAddress");
+  Export<WithInt<Listen>>(env, exports, "listen");
+  Export<WithInt<Shutdown>>(env, exports, "shutdown");
+  Export<AcceptSockets>(env, exports, "accept");
+  Export<ListenOnTcp>(env, exports, "listenTcp");
+  Export<BindToUdp>(env, exports, "bindUdp");
+  Export<Set<SO_PASSCRED>>(env, exports, "setPassCredentials");
+  Export<Set<kSoPassPidFd>>(env, exports, "setPassPidFd");
+  Export<Set<kSoPassRights>>(env, exports, "setPassRights");
+  Export<Get<SO_SNDBUF>>(env, exports, "getSendBufferSize");
+  Export<Set<SO_SNDBUF>>(env, exports, "setSendBufferSize");
+  Export<EnableEnd>(env, exports, "enableEndDetection");
+  Export<AskPeerCredentials>(env, exports, "peerCredentials");
+  Export<AskPeerGroups>(env, exports, "peerGroups");
+  Export<AskPeerPidFd>(env, exports, "peerPidFd");
 }
 
 }  // namespace fdpass

@@ -1,7 +1,7 @@
 #include "watcher.h"
 
 #include "../core/fd_ops.h"
-#include "convert.h"
+#include "assert.h"
 #include "env_data.h"
 #include "thread_watcher.h"
 #include "uv_watcher.h"

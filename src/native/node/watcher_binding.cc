@@ -2,6 +2,7 @@
 #include "bindings.h"
 #include "convert.h"
 #include "env_data.h"
+#include "script_function.h"
 #include "sys_error.h"
 #include "watcher.h"
 
@@ -9,48 +10,39 @@ namespace fdpass {
 
 namespace {
 
-using Handle = Napi::External<Watcher>;
-
-Watcher* ToWatcher(const Napi::CallbackInfo& info) { return info[0].As<Handle>().Data(); }
-
 // openWatcher(fd, callback): handle. The caller keeps `callback` alive while it keeps the handle.
-Napi::Value OpenWatcher(const Napi::CallbackInfo& info) {
-  auto watcher = Watcher::Open(info.Env(), ToFd(info.Env(), info[0]), info[1]);
+napi_value OpenWatcher(Napi::Env env, BorrowedFd fd, Callback callback) {
+  auto watcher = Watcher::Open(env, fd, callback.function);
   if (!watcher.ok()) {
-    Throw(info.Env(), watcher.error());
-    return info.Env().Undefined();
+    Throw(env, watcher.error());
+    return nullptr;
   }
-  const Handle handle = Handle::New(info.Env(), watcher.value(),
-                                    [](Napi::Env, Watcher* self) { self->ReleaseFromScript(); });
-  // The thread is being terminated: no script will hold it.
-  if (handle.IsEmpty()) watcher.value()->ReleaseFromScript();
-  return handle;
+  const auto release = [](napi_env, void* self, void*) {
+    static_cast<Watcher*>(self)->ReleaseFromScript();
+  };
+  return FromObject(env, watcher.value(), release);
 }
 
-void StartWatcher(const Napi::CallbackInfo& info) {
-  ToWatcher(info)->Start(ToInt(info.Env(), info[1]));
-}
+void StartWatcher(Napi::Env, Watcher* watcher, int events) { watcher->Start(events); }
 
-void StopWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Stop(); }
+void StopWatcher(Napi::Env, Watcher* watcher) { watcher->Stop(); }
 
-void KeepWatcher(const Napi::CallbackInfo& info) {
-  ToWatcher(info)->Keep(ToBool(info.Env(), info[1]), ToBool(info.Env(), info[2]));
-}
+void KeepWatcher(Napi::Env, Watcher* watcher, bool owner, bool loop) { watcher->Keep(owner, loop); }
 
-void CloseWatcher(const Napi::CallbackInfo& info) { ToWatcher(info)->Close(); }
+void CloseWatcher(Napi::Env, Watcher* watcher) { watcher->Close(); }
 
 // For a runtime without uv_poll_t; before the first openWatcher().
-void UsePollThread(const Napi::CallbackInfo& info) { EnvData::Of(info.Env())->UsePollThread(); }
+void UsePollThread(Napi::Env env) { EnvData::Of(env)->UsePollThread(); }
 
 }  // namespace
 
 void ExportWatcherBinding(Napi::Env env, Napi::Object exports) {
-  exports.Set("openWatcher", Napi::Function::New<OpenWatcher>(env));
-  exports.Set("startWatcher", Napi::Function::New<StartWatcher>(env));
-  exports.Set("stopWatcher", Napi::Function::New<StopWatcher>(env));
-  exports.Set("keepWatcher", Napi::Function::New<KeepWatcher>(env));
-  exports.Set("closeWatcher", Napi::Function::New<CloseWatcher>(env));
-  exports.Set("usePollThread", Napi::Function::New<UsePollThread>(env));
+  Export<OpenWatcher>(env, exports, "openWatcher");
+  Export<StartWatcher>(env, exports, "startWatcher");
+  Export<StopWatcher>(env, exports, "stopWatcher");
+  Export<KeepWatcher>(env, exports, "keepWatcher");
+  Export<CloseWatcher>(env, exports, "closeWatcher");
+  Export<UsePollThread>(env, exports, "usePollThread");
 }
 
 }  // namespace fdpass

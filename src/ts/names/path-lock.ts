@@ -32,7 +32,7 @@ export class PathLock implements Disposable {
     const lockPath = PathLock.pathFor(path);
     let file: Fd;
     try {
-      file = Fd.own(binding.lockFile(lockPath.toString('latin1')));
+      file = Fd.own(binding.lockFile(lockPath));
     } catch (error) {
       if (hasCode(error, 'EAGAIN')) return undefined;
       throw withAddress(error, printable(lockPath));

@@ -37,7 +37,7 @@ export interface InetEndpoint {
 }
 
 /**
- * Flat verbs over descriptors. Arguments are checked by the caller: a wrong type aborts the process.
+ * Flat verbs over descriptors. Arguments are checked by the caller: one of a wrong type is a bug, and a TypeError.
  * `sunPath` is the image made by UnixAddress. Unless noted, a failing system call throws an Error with
  * code, errno (negative) and syscall.
  */
@@ -54,7 +54,7 @@ export interface Binding {
   disownFd(fd: number): void;
   redirect(from: number, to: number): void;
   setMode(fd: number, mode: number): void;
-  lockFile(path: string): number;
+  lockFile(path: Uint8Array): number;
   describe(fd: number): RawDescription;
 
   createMemfd(name: string): number;
@@ -85,13 +85,15 @@ export interface Binding {
   peerGroups(fd: number): number[];
   peerPidFd(fd: number): number;
 
-  /** Bytes sent, or below zero an errno. `credentials` is [pid, uid, gid]. */
-  send(
+  /** To the connected peer: bytes sent, or below zero an errno. */
+  send(fd: number, data: Uint8Array): number;
+  /** The same to anyone, with attachments. `credentials` is [pid, uid, gid]. */
+  sendTo(
     fd: number,
     data: Uint8Array,
-    sunPath?: Uint8Array | undefined,
-    fds?: Int32Array | undefined,
-    credentials?: Int32Array | undefined,
+    sunPath: Uint8Array | undefined,
+    fds: Int32Array | undefined,
+    credentials: Int32Array | undefined,
   ): number;
   /** The same for several buffers. `control` instead of fds and credentials. */
   sendVector(

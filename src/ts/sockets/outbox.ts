@@ -241,13 +241,17 @@ function laneKey(to: UnixAddress | undefined): string {
 }
 
 function attempt(fd: number, { data, to, lent }: Outgoing): boolean {
-  const sent =
-    to === undefined && lent === NOTHING
-      ? binding.send(fd, data)
-      : binding.send(fd, data, to?.sunPath, lent.fds, lent.credentials);
+  const sent = sendBytes(fd, data, lent, to);
   if (sent >= 0) return true;
   if (sent === EAGAIN) return false;
   throw sendError(sent, lent, to);
+}
+
+/** @returns how many went, or below zero an errno */
+export function sendBytes(fd: number, data: Uint8Array, lent: Lent, to?: UnixAddress): number {
+  return to === undefined && lent === NOTHING
+    ? binding.send(fd, data)
+    : binding.sendTo(fd, data, to?.sunPath, lent.fds, lent.credentials);
 }
 
 /** @param errno negative */

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { hasCode } from '../base/errors';
 import { binding } from '../native/binding';
 import { KeptAttachment, type Lent, NOTHING } from './attachment';
-import { detachedError, sendError } from './outbox';
+import { detachedError, sendBytes, sendError } from './outbox';
 
 const { EAGAIN } = constants.errno;
 
@@ -188,12 +188,12 @@ export class StreamWriter {
 
   #attempt({ buffers, size, parcel }: Part): number {
     if (totalLength(buffers) !== size) throw detachedError();
-    const { fds, credentials } = parcel?.attachment ?? NOTHING;
+    const lent = parcel?.attachment ?? NOTHING;
     const { fd } = this.#socket;
     const [first] = buffers;
     return buffers.length === 1 && first !== undefined
-      ? binding.send(fd, first, undefined, fds, credentials)
-      : binding.sendVector(fd, buffers, undefined, fds, credentials, undefined, 0);
+      ? sendBytes(fd, first, lent)
+      : binding.sendVector(fd, buffers, undefined, lent.fds, lent.credentials, undefined, 0);
   }
 
   #advance(part: Part, sent: number): void {
