@@ -104,5 +104,5 @@ export function stage(folder: string, { binary }: { binary: boolean }): void {
   if (!binary) return;
   const target = path.join(folder, prebuilt(process.arch));
   mkdirSync(path.dirname(target), { recursive: true });
-  cpSync(path.join(root, 'build/Release/fdpass.node'), target);
+  execFileSync('strip', ['-o', target, path.join(root, 'build/Release/fdpass.node')]);
 }

@@ -328,7 +328,12 @@ test('small parts that wait in a stream keep no more memory than twice their siz
     await new Promise((resolve) => busyLeft.write(Buffer.alloc(20_000), resolve));
     while (slow.readableLength < sent + 1) await nextTurn();
   }
-  global.gc?.();
-  const kept = process.memoryUsage().arrayBuffers - before;
+  // V8 frees the memory of what it has collected in a thread of its own.
+  let kept = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 100 && kept >= 8_000_000; round++) {
+    global.gc?.();
+    await nextTurn();
+    kept = process.memoryUsage().arrayBuffers - before;
+  }
   assert.ok(kept < 8_000_000, `${kept} bytes are kept for ${count}`);
 });
