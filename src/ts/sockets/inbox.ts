@@ -5,7 +5,7 @@ import { Fd } from '../fd/fd';
 import { binding, type InboxHandle } from '../native/binding';
 import type { ControlLimits, Message } from './message';
 import { toCredentials } from './peer';
-import { SharedMemory } from './shared-memory';
+import { copyOf, SharedMemory } from './shared-memory';
 
 // Columns of a record; WriteRecord() of message_binding.cc writes them.
 const SIZE = 0;
@@ -222,10 +222,4 @@ export class Inbox {
 /** To whole pages, so that messages that differ a little are expected to be of one size. */
 function roundUp(bytes: number): number {
   return (bytes + 4095) & ~4095;
-}
-
-function copyOf(memory: Buffer, offset: number, size: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(size);
-  memory.copy(copy, 0, offset, offset + size);
-  return copy;
 }

@@ -48,3 +48,10 @@ export class SharedMemory {
     return new View(this.#memory, offset, size);
   }
 }
+
+/** In memory that nobody shares: not in Node's pool either. */
+export function copyOf(memory: Buffer, offset: number, size: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(size);
+  memory.copy(copy, 0, offset, offset + size);
+  return copy;
+}

@@ -4,9 +4,16 @@ import type { Readable } from 'node:stream';
 import { types } from 'node:util';
 import { FdpassError, invalidArgType, outOfRange } from '../base/errors';
 import { validateObject } from '../base/validate';
+import { copyOf } from './shared-memory';
 
 /** As much as libuv reads at once. */
 const PIECE_BYTES = 64 * 1024;
+
+/**
+ * Smaller parts share memory with what else is in Node's pool. That grew from 8 to 64 KiB (Node 24), and takes buffers of half
+ * its size: a byte that waits would keep 64 KiB for every 20 that have passed.
+ */
+const POOLED_BYTES = 4096;
 
 export interface Landing {
   /** The next read goes there. @throws what ends the stream */
@@ -38,7 +45,8 @@ export class OwnLanding implements Landing {
   /** Copies a small part: what waits in a stream's buffer takes at most twice its size, as highWaterMark promises. */
   take(size: number): Buffer {
     const data = OwnLanding.#piece.subarray(0, size);
-    if (size <= PIECE_BYTES / 2) return Buffer.from(data);
+    if (size <= POOLED_BYTES) return Buffer.from(data);
+    if (size <= PIECE_BYTES / 2) return copyOf(OwnLanding.#piece, 0, size);
     OwnLanding.#piece = Buffer.alloc(0);
     return data;
   }
