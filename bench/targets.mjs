@@ -12,8 +12,11 @@ export const targets = [
   ),
   ...each(['one-way-dgram-128B'], { contender: 'fdpass-many', atLeast: 0.9 }),
   ...each(['one-way-dgram-8KiB'], { atLeast: 0.85 }),
+  ...each(['one-way-dgram-8KiB'], { contender: 'fdpass-lend', atLeast: 0.85 }),
   ...each(['one-way-dgram-64KiB'], { atLeast: 1 }),
-  ...each(['one-way-dgram-64KiB'], { contender: 'fdpass-sndbuf', atLeast: 1 }),
+  ...['fdpass-sndbuf', 'fdpass-lend', 'fdpass-lend-sndbuf'].flatMap((contender) =>
+    each(['one-way-dgram-64KiB'], { contender, atLeast: 1 }),
+  ),
   ...each(['ping-pong-dgram', 'ping-pong-seqpacket', 'ping-pong-stream'], { atMost: 1.45 }),
   ...each(['ping-pong-stream'], { to: 'net', atMost: 1 }),
   ...each(['ping-pong-dgram'], { to: 'unix-dgram', atMost: 1 }),

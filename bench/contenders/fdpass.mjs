@@ -56,6 +56,18 @@ export const contenders = [
     not: ({ size, fds }) => size < 65536 || fds > 0,
   },
   {
+    name: 'fdpass-lend',
+    title: 'fdpass, lendData',
+    ...oneWay(packets, using({ flood: untilDrain, lendData: true })),
+    not: ({ size, fds }) => size < 1024 || fds > 0,
+  },
+  {
+    name: 'fdpass-lend-sndbuf',
+    title: 'fdpass, lendData, sendBufferSize 212992',
+    ...oneWay(packets, using({ flood: untilDrain, lendData: true, sendBufferSize: 212992 })),
+    not: ({ size, fds }) => size < 65536 || fds > 0,
+  },
+  {
     name: 'fdpass-onread',
     title: 'fdpass, onread buffer',
     onlyWithItself: true,
@@ -82,7 +94,7 @@ function untilDrain(socket, to, options) {
 }
 
 async function serveDatagram(link, on, way) {
-  const socket = new UnixDatagram({ maxFds: link.fds ?? 0 }).bind(link.address);
+  const socket = new UnixDatagram(socketOptions(link, way)).bind(link.address);
   let answering = false;
   take(socket, way, (message) => {
     // Only an address answers; a connected socket is faster.
@@ -97,8 +109,9 @@ async function serveDatagram(link, on, way) {
 }
 
 async function serve(link, on, way) {
-  const options = { maxFds: link.fds ?? 0 };
-  const server = link.kind === 'stream' ? new UnixServer(options) : new UnixSeqpacketServer(options);
+  const { maxFds } = socketOptions(link, way);
+  const server =
+    link.kind === 'stream' ? new UnixServer({ maxFds }) : new UnixSeqpacketServer(socketOptions(link, way));
   server.on('connection', (socket) => {
     on.open?.();
     socket.once('end', on.end).on('error', on.end);
@@ -112,6 +125,10 @@ async function serve(link, on, way) {
   });
   server.listen(link.address);
   return link.address;
+}
+
+function socketOptions({ fds = 0 }, { lendData = false }) {
+  return { maxFds: fds, lendData };
 }
 
 async function listenForStreams(path, onConnection) {

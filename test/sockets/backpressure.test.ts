@@ -4,7 +4,7 @@ import { getEventListeners, once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Fd, type Message, UnixDatagram, UnixSeqpacket } from 'fdpass';
-import { DEFAULT_MAX_BYTES, MAX_BATCH, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '#fdpass/base/limits';
+import { MAX_BATCH, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '#fdpass/base/limits';
 import { Inbox } from '#fdpass/sockets/inbox';
 import { validateSocketOptions } from '#fdpass/sockets/message';
 import { freshName } from '../helpers/address-name';
@@ -77,7 +77,7 @@ for (const kind of [...linkKinds, unconnected]) {
     const waiting = link.send('first');
     // Emptied behind the loop's back: the sender cannot have been told yet.
     const limits = validateSocketOptions({});
-    const inbox = Inbox.for(DEFAULT_MAX_BYTES);
+    const inbox = Inbox.for(limits);
     for (let taken = 0; taken < count; ) {
       const asked = { maxMessages: MAX_BATCH, endOfStream: kind.type === 'seqpacket', expected: 0 };
       const batch = inbox.receive(link.receiver.fd, limits, asked);

@@ -5,6 +5,7 @@ import test from 'node:test';
 import { type Message, UnixSeqpacket } from 'fdpass';
 import { closeAfter, linkKinds } from '../helpers/link';
 import { failureOf, systemFields } from '../helpers/outcome';
+import { tryToTransferAway } from '../helpers/transfer';
 
 for (const kind of linkKinds) {
   test(`${kind.title}: messages arrive in order, one by one, with their sizes`, async (t) => {
@@ -171,15 +172,6 @@ for (const kind of linkKinds.filter(({ type }) => type === 'dgram')) {
     assert.equal(error.code, 'ERR_FDPASS_TIMEOUT');
     assert.equal(link.receiver.closed, false);
   });
-}
-
-/** Node refuses it, or gives a copy away (20). */
-function tryToTransferAway(data: Buffer): void {
-  try {
-    structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] });
-  } catch (error) {
-    assert.ok(error instanceof Error && ['DataCloneError', 'TypeError'].includes(error.name));
-  }
 }
 
 test('nobody who transfers the memory of a message away takes another message with it', async (t) => {

@@ -215,9 +215,9 @@ test('receive() on a socket that is not connected is ENOTCONN', async (t) => {
   assert.equal(error.syscall, 'recvmsg');
 });
 
-for (const type of ['dgram', 'seqpacket']) {
-  test(`${type}: a handler that throws costs no message behind it`, async (t) => {
-    const { code, signal, stdout, stderr } = await startFixture(t, 'throwing-handler', [type]).ended;
+for (const given of [['dgram'], ['seqpacket'], ['dgram', 'lent'], ['seqpacket', 'lent']]) {
+  test(`${given.join(', ')}: a handler that throws costs no message behind it`, async (t) => {
+    const { code, signal, stdout, stderr } = await startFixture(t, 'throwing-handler', given).ended;
     assert.equal(stderr, '');
     assert.equal(stdout, '0\nuncaught 1\n2\nuncaught 3\n4\n');
     assert.deepEqual({ code, signal }, { code: 0, signal: null });

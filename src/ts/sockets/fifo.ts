@@ -30,6 +30,10 @@ export class Fifo<T> {
     return item;
   }
 
+  *[Symbol.iterator](): Generator<T, void, void> {
+    for (let index = this.#taken; index < this.#items.length; index++) yield this.#items[index] as T;
+  }
+
   /** What was left. */
   clear(): T[] {
     const left = this.#items.slice(this.#taken);

@@ -1,4 +1,5 @@
 // Inbox: one native call receives a batch of messages; here they become objects of their own.
+import { markAsUntransferable } from 'node:worker_threads';
 import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
@@ -64,10 +65,12 @@ export interface Batch {
 
 /**
  * Scratch memory for receiving. It is emptied before receive() returns, so all sockets of a thread with
- * one `maxBytes` share one, and an idle socket costs nothing here.
+ * one `maxBytes` share one, and an idle socket costs nothing here. What one that lends has received is its caller's until
+ * somebody receives again.
  */
 export class Inbox {
-  static readonly #shared = new Map<number, WeakRef<Inbox>>();
+  static readonly #owning = new Map<number, WeakRef<Inbox>>();
+  static readonly #lending = new Map<number, WeakRef<Inbox>>();
   static #forStreams: WeakRef<Inbox> | undefined;
 
   readonly #slab: Buffer;
@@ -77,16 +80,18 @@ export class Inbox {
   readonly #fds = new Int32Array(MAX_BATCH * (MAX_FDS_PER_MESSAGE + 1));
   readonly #request = new Int32Array(REQUEST_COLUMNS);
   readonly #handle: InboxHandle;
-  readonly #small = new SharedMemory(SMALL_PIECE_BYTES);
-  readonly #large = new SharedMemory(LARGE_PIECE_BYTES);
+  readonly #lends: boolean;
+  readonly #small: SharedMemory;
+  readonly #large: SharedMemory;
   #lastName = UnixAddress.unnamed;
 
   /** The caller keeps what it gets: the shared one lives as long as somebody uses it. */
-  static for(maxBytes: number): Inbox {
-    let inbox = Inbox.#shared.get(maxBytes)?.deref();
+  static for({ maxBytes, lendData }: { maxBytes: number; lendData: boolean }): Inbox {
+    const all = lendData ? Inbox.#lending : Inbox.#owning;
+    let inbox = all.get(maxBytes)?.deref();
     if (inbox === undefined) {
-      inbox = new Inbox(maxBytes);
-      Inbox.#shared.set(maxBytes, new WeakRef(inbox));
+      inbox = new Inbox(maxBytes, lendData);
+      all.set(maxBytes, new WeakRef(inbox));
     }
     return inbox;
   }
@@ -95,16 +100,20 @@ export class Inbox {
   static forStreams(): Inbox {
     let inbox = Inbox.#forStreams?.deref();
     if (inbox === undefined) {
-      inbox = new Inbox(0);
+      inbox = new Inbox(0, false);
       Inbox.#forStreams = new WeakRef(inbox);
     }
     return inbox;
   }
 
-  private constructor(slotSize: number) {
+  private constructor(slotSize: number, lends: boolean) {
+    this.#lends = lends;
+    this.#small = new SharedMemory(SMALL_PIECE_BYTES, { reused: lends });
+    this.#large = new SharedMemory(LARGE_PIECE_BYTES, { reused: lends });
     const slots = Math.max(1, Math.min(MAX_BATCH, Math.floor(SLAB_BYTES / slotSize)));
     this.#slotSize = slotSize;
     this.#slab = Buffer.allocUnsafeSlow(slots * slotSize);
+    markAsUntransferable(this.#slab.buffer);
     const arrays = [this.#records, this.#names, this.#fds, this.#request] as const;
     this.#handle = binding.openInbox(this.#slab, slots, slotSize, ...arrays);
   }
@@ -112,7 +121,7 @@ export class Inbox {
   /**
    * Receives what is queued, at most `maxMessages`; never waits. Where the messages have the size that is `expected`, in
    * bytes, and it is a large one, nothing is copied.
-   * @returns a negative errno, -EAGAIN if nothing is there, or the messages, which the caller owns
+   * @returns a negative errno, -EAGAIN if nothing is there, or the messages, which the caller owns (or has lent: see above)
    */
   receive(
     fd: number,
@@ -204,9 +213,12 @@ export class Inbox {
     const size = this.#records[index * COLUMNS + SIZE] as number;
     const offset = this.#records[index * COLUMNS + OFFSET] as number;
     if (size === 0) return Buffer.alloc(0);
-    if (offset === -1) return copyOf(this.#slab, index * this.#slotSize, size);
+    if (offset === -1) {
+      const slot = index * this.#slotSize;
+      return this.#lends ? this.#slab.subarray(slot, slot + size) : copyOf(this.#slab, slot, size);
+    }
     // Who keeps a view keeps what lies between it and the next one, too: no more than as much again.
-    if (size * 2 <= direct) return copyOf(memory.piece, offset, size);
+    if (size * 2 <= direct && !this.#lends) return copyOf(memory.piece, offset, size);
     return memory.take(offset, size);
   }
 

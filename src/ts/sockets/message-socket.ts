@@ -29,6 +29,7 @@ import { Outbox } from './outbox';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
+import { copyOf } from './shared-memory';
 
 const EAGAIN = -constants.errno.EAGAIN;
 const ENOTCONN = -constants.errno.ENOTCONN;
@@ -80,6 +81,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   readonly #waiters: Waiter<End>[] = [];
   /** Received in a batch and not wanted yet. Bounded by one batch, or LAST_BATCHES. */
   readonly #ready = new Fifo<Message>();
+  /** The bytes of those are lent by the inbox until somebody receives again. */
+  #borrowed = false;
   /** Comes behind them. */
   #failure: Error | undefined;
   readonly #stopSignal: () => void;
@@ -116,7 +119,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       setPassing(fd.fd, this.#limits);
       if (kind.endOfStream) binding.enableEndDetection(fd.fd);
       stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
-      this.#inbox = Inbox.for(this.#limits.maxBytes);
+      this.#inbox = Inbox.for(this.#limits);
       this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
     } catch (error) {
       stopSignal();
@@ -230,7 +233,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   async receive(options: WaitOptions = NO_OPTIONS): Promise<Message | End> {
     validateWaitOptions(options);
     this.openFd();
-    const message = this.#ready.shift();
+    const message = this.#take();
     if (message !== undefined) return message;
     if (!this.#readable) throw closedError(this.constructor.name);
     return await new Promise((resolve, reject) => {
@@ -262,7 +265,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#iterators++;
     try {
       while (!this.closed) {
-        const message = this.#ready.shift() ?? (await this.receive());
+        const message = this.#take() ?? (await this.receive());
         if (!isMessage(message)) return;
         yield message;
       }
@@ -433,6 +436,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   #receive(maxMessages: number, expected: number): Batch | number {
+    this.#own();
     const endOfStream = this.#endOfStream;
     return this.#inbox.receive(this.#fd.fd, this.#limits, { maxMessages, endOfStream, expected });
   }
@@ -460,8 +464,23 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   #keep(batch: Batch): void {
     this.#ready.append(batch.messages);
+    this.#borrowed = this.#limits.lendData;
     this.#lastSize = batch.messages.at(-1)?.data.length ?? 0;
     this.#ended = batch.ended;
+  }
+
+  /** The next one, which the caller owns. */
+  #take(): Message | undefined {
+    const message = this.#ready.shift();
+    if (message !== undefined && this.#borrowed) message.data = copyOf(message.data, 0, message.data.length);
+    return message;
+  }
+
+  /** What waits is ours from here. */
+  #own(): void {
+    if (!this.#borrowed) return;
+    for (const message of this.#ready) message.data = copyOf(message.data, 0, message.data.length);
+    this.#borrowed = false;
   }
 
   // A handler that throws must not cost the messages behind it: they follow in a turn of their own.
@@ -472,14 +491,14 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#delivering = true;
     try {
       while (this.#ready.length > 0 && this.#wantsMessages && this.#state === 'open') {
-        const message = this.#ready.shift() as Message;
         const waiter = this.#waiters.shift();
-        if (waiter !== undefined) waiter.resolve(message);
-        else this.emit('message', message);
+        if (waiter !== undefined) waiter.resolve(this.#take() as Message);
+        else this.emit('message', this.#ready.shift() as Message);
       }
       delivered = true;
     } finally {
       this.#delivering = false;
+      this.#own();
       if (!delivered && this.#ready.length > 0) setImmediate(() => this.#updateReading());
     }
     if (this.#ready.length > 0 || this.#state !== 'open') return;

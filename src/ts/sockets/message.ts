@@ -15,6 +15,7 @@ import type { FdLike } from '../fd/lend';
 import type { Credentials } from './peer';
 
 export interface Message {
+  /** Owned like `fds`, unless the option `lendData` says otherwise. */
   data: Buffer;
   /** Owned by whoever has the message. */
   fds: Fd[];
@@ -43,6 +44,12 @@ export interface SocketOptions {
   maxFds?: number;
   /** Bytes of the longest message to receive, default 262144. */
   maxBytes?: number;
+  /**
+   * `data` is lent to the listeners of 'message': it is theirs until they return, then its memory takes the next messages. For
+   * floods of messages above 1 KiB, which that memory stays in the processor's cache for; copy what is to be kept, and wait
+   * for nothing. What receive() and `for await` give is owned all the same.
+   */
+  lendData?: boolean;
   /** Report who sent each message (SO_PASSCRED). An unbound socket then gets a name from the kernel. */
   credentials?: boolean;
   /** Report a pidfd of who sent each message (SO_PASSPIDFD, Linux 6.5; ENOPROTOOPT before). */
@@ -56,6 +63,7 @@ export interface SocketOptions {
 export const SOCKET_OPTIONS: KnownNames<SocketOptions> = {
   maxFds: true,
   maxBytes: true,
+  lendData: true,
   credentials: true,
   pidFd: true,
   highWaterMark: true,
@@ -89,6 +97,7 @@ export interface ControlLimits {
 /** SocketOptions with all defaults filled in. */
 export interface MessageLimits extends ControlLimits {
   maxBytes: number;
+  lendData: boolean;
   highWaterMark: number;
 }
 
@@ -102,6 +111,7 @@ export function validateSocketOptions(
   return {
     maxFds: validateInteger('options.maxFds', options.maxFds ?? 0, 0, MAX_FDS_PER_MESSAGE),
     maxBytes: validateInteger('options.maxBytes', options.maxBytes ?? DEFAULT_MAX_BYTES, 1, MAX_MAX_BYTES),
+    lendData: options.lendData === true,
     credentials: options.credentials === true,
     pidFd: options.pidFd === true,
     highWaterMark: validateInteger(

@@ -11,17 +11,20 @@ interface BufferSpecies {
 }
 
 /**
- * Owns one piece at a time. A piece lives as long as a view of it. Its memory cannot be transferred to another thread, as
+ * Owns one piece at a time. A piece lives as long as a view of it; one that is `reused` is emptied whatever views of it there
+ * are. Its memory cannot be transferred to another thread, as
  * that of Node's own small Buffers: whoever has one message would take the others away.
  */
 export class SharedMemory {
   readonly #bytes: number;
+  readonly #reused: boolean;
   #piece = Buffer.alloc(0);
   #memory: ArrayBufferLike = this.#piece.buffer;
   #used = 0;
 
-  constructor(bytes: number) {
+  constructor(bytes: number, { reused }: { reused: boolean }) {
     this.#bytes = bytes;
+    this.#reused = reused;
   }
 
   get piece(): Buffer {
@@ -35,6 +38,7 @@ export class SharedMemory {
 
   /** There are so many free bytes then: in a new piece, if need be. */
   require(bytes: number): void {
+    if (this.#reused) this.#used = 0;
     if (this.#piece.length - this.#used >= bytes) return;
     this.#piece = Buffer.allocUnsafeSlow(Math.max(bytes, this.#bytes));
     this.#memory = this.#piece.buffer;
