@@ -1,11 +1,9 @@
 // The micro benchmark: each step of the table in a process of its own, by time or by instructions.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 
+import { compileAddon } from '../lib/addon.mjs';
 import { figure } from '../lib/figures.mjs';
 import { UsageError } from '../lib/options.mjs';
-import { failureOf } from '../lib/output.mjs';
 import { fromBench } from '../lib/place.mjs';
 import { renderTable } from '../lib/terminal.mjs';
 import { steps } from './steps.mjs';
@@ -30,28 +28,8 @@ export async function runMicro({ names, instructions }, say) {
 }
 
 async function compile() {
-  mkdirSync(fromBench('build'), { recursive: true });
-  const include = process.env.npm_config_nodedir ?? path.dirname(path.dirname(process.execPath));
-  const flags = [
-    '-shared',
-    '-fPIC',
-    '-O2',
-    '-Wall',
-    '-DNAPI_VERSION=8',
-    '-I',
-    path.join(include, 'include/node'),
-  ];
-  const failure = await failureOf(process.env.CC ?? 'cc', [
-    ...flags,
-    fromBench('micro/addon.c'),
-    '-o',
-    kAddon,
-  ]);
-  if (failure !== undefined) {
-    throw new UsageError(
-      `${failure}. Set npm_config_nodedir to the folder in which include/node has Node's headers`,
-    );
-  }
+  const failure = await compileAddon('micro/addon.c', kAddon);
+  if (failure !== undefined) throw new UsageError(failure);
 }
 
 function nanoseconds(name) {
