@@ -274,6 +274,54 @@ test('a wrong name or number is refused and never reaches the addon', async (t) 
   assert.equal(await settledFdCount(), before);
 });
 
+test('an array of buffers is read once, before any of their memory is looked up', (t) => {
+  const [left, right] = openPair(t, 'dgram');
+  const withGetter = (get: () => Uint8Array, first: Uint8Array): Uint8Array[] =>
+    Object.defineProperty([first], 1, { get, enumerable: true }) as Uint8Array[];
+  let reads = 0;
+  const gone = new Uint8Array(4096).fill(7);
+  const detach = (): Uint8Array => {
+    reads++;
+    structuredClone(gone.buffer, { transfer: [gone.buffer] });
+    return Buffer.from('end');
+  };
+  assert.equal(left.send(withGetter(detach, gone)), 3);
+  assert.equal(right.receive().data.toString(), 'end');
+  const taken = new Uint8Array(4096);
+  const transfer = (): Uint8Array => {
+    reads++;
+    structuredClone(taken.buffer, { transfer: [taken.buffer] });
+    return Buffer.alloc(3);
+  };
+  left.send('come');
+  assert.equal(right.receive({ buffers: withGetter(transfer, taken) }).data.toString(), 'com');
+  assert.equal(reads, 2);
+  const close = (): Uint8Array => {
+    left.close();
+    return Buffer.from('late');
+  };
+  assert.equal(failureNow(() => left.send(withGetter(close, Buffer.from('too')))).code, 'ERR_FDPASS_CLOSED');
+});
+
+test('an array of too many buffers is the EMSGSIZE of the kernel, however long it is; one with a hole is refused', (t) => {
+  const [left, right] = openPair(t, 'dgram');
+  const one = Buffer.from('x');
+  const many = (length: number): Buffer[] =>
+    Object.assign(
+      Array.from({ length: 1025 }, () => one),
+      { length },
+    );
+  assert.equal(left.send(many(1024)), 1024);
+  for (const length of [1025, 2 ** 32 - 1]) {
+    assert.equal(failureNow(() => left.send(many(length))).code, 'EMSGSIZE');
+    assert.equal(failureNow(() => right.receive({ buffers: many(length) })).code, 'EMSGSIZE');
+  }
+  // biome-ignore lint/suspicious/noSparseArray: that is what is tried
+  const sparse = [one, , one] as Buffer[];
+  assert.equal(failureNow(() => left.send(sparse)).code, 'ERR_INVALID_ARG_TYPE');
+  assert.equal(failureNow(() => right.receive({ buffers: sparse })).code, 'ERR_INVALID_ARG_TYPE');
+});
+
 test('a lost one is closed by the collector, with a warning that names its class', async () => {
   assert.ok(global.gc, 'run with --expose-gc');
   const before = fdCount();

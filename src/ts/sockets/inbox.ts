@@ -1,5 +1,4 @@
 // Inbox: one native call receives a batch of messages; here they become objects of their own.
-import { markAsUntransferable } from 'node:worker_threads';
 import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
@@ -113,7 +112,6 @@ export class Inbox {
     const slots = Math.max(1, Math.min(MAX_BATCH, Math.floor(SLAB_BYTES / slotSize)));
     this.#slotSize = slotSize;
     this.#slab = Buffer.allocUnsafeSlow(slots * slotSize);
-    markAsUntransferable(this.#slab.buffer);
     const arrays = [this.#records, this.#names, this.#fds, this.#request] as const;
     this.#handle = binding.openInbox(this.#slab, slots, slotSize, ...arrays);
   }
@@ -213,10 +211,8 @@ export class Inbox {
     const size = this.#records[index * COLUMNS + SIZE] as number;
     const offset = this.#records[index * COLUMNS + OFFSET] as number;
     if (size === 0) return Buffer.alloc(0);
-    if (offset === -1) {
-      const slot = index * this.#slotSize;
-      return this.#lends ? this.#slab.subarray(slot, slot + size) : copyOf(this.#slab, slot, size);
-    }
+    // The slab never leaves: a stream of bytes can detach what it is given, and the addon knows the slab by its address.
+    if (offset === -1) return copyOf(this.#slab, index * this.#slotSize, size);
     // Who keeps a view keeps what lies between it and the next one, too: no more than as much again.
     if (size * 2 <= direct && !this.#lends) return copyOf(memory.piece, offset, size);
     return memory.take(offset, size);

@@ -26,6 +26,9 @@ const DEFAULT_BUFFER = 64 * 1024;
 /** Room for more than any message of the kernel can carry: 253 descriptors and all else are below 2 KiB. */
 const MAX_CONTROL_BYTES = 64 * 1024;
 
+/** UIO_MAXIOV of include/uapi/linux/uio.h */
+const MAX_BUFFERS = 1024;
+
 const ANY_INT = [-(2 ** 31), 2 ** 31 - 1] as const;
 
 export interface RawSendOptions extends Attachments {
@@ -147,7 +150,6 @@ export class RawSocket implements Disposable {
    */
   send(data: string | Uint8Array | readonly Uint8Array[], options: RawSendOptions = NO_OPTIONS): number {
     validateOptions('options', options, SEND_OPTIONS);
-    const fd = this.#open();
     const { fds, credentials } = lendAttachment(options);
     if (options.control !== undefined && (fds !== undefined || credentials !== undefined)) {
       throw invalidArgType(
@@ -160,6 +162,7 @@ export class RawSocket implements Disposable {
     const control = options.control === undefined ? undefined : toBytes('options.control', options.control);
     const flags = validateInteger('options.flags', options.flags ?? 0, ...ANY_INT);
     const buffers = readBuffers('data', data);
+    const fd = this.#open(); // after whatever the caller's objects run
     const sent = binding.sendVector(fd, buffers, to?.sunPath, fds, credentials, control, flags);
     if (sent < 0) throw systemError(sent, 'sendmsg', to?.toString());
     return sent;
@@ -168,16 +171,16 @@ export class RawSocket implements Disposable {
   /** recvmsg(2) */
   receive(options: RawReceiveOptions = NO_OPTIONS): RawMessage {
     validateOptions('options', options, RECEIVE_OPTIONS);
-    const fd = this.#open();
     const buffers = openBuffers(options.buffers ?? DEFAULT_BUFFER);
     const room = validateInteger('options.controlBytes', options.controlBytes ?? 0, 0, MAX_CONTROL_BYTES);
     const flags = validateInteger('options.flags', options.flags ?? 0, ...ANY_INT);
-    const raw = binding.receiveRaw(fd, buffers, room, flags);
-    const capacity = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    const raw = binding.receiveRaw(this.#open(), buffers, room, flags);
+    const filled = buffers.filter((buffer) => buffer.length > 0); // concat() takes none that the caller has transferred away
+    const capacity = filled.reduce((sum, buffer) => sum + buffer.length, 0);
     const message: RawMessage = {
       size: raw.size,
       fds: raw.fds.map(Fd.own),
-      data: Buffer.concat(buffers, Math.min(raw.size, capacity)),
+      data: Buffer.concat(filled, Math.min(raw.size, capacity)),
       flags: raw.flags,
       from: UnixAddress.fromSunPath(raw.sunPath),
       control: raw.others,
@@ -281,7 +284,7 @@ function anyInt(name: string, value: number): number {
 /** To send from. */
 function readBuffers(name: string, data: string | Uint8Array | readonly Uint8Array[]): Uint8Array[] {
   if (!Array.isArray(data)) return [toBytes(name, data as string | Uint8Array)];
-  return data.map((one: Uint8Array, index) => toBytes(`${name}[${index}]`, one));
+  return readEach(data, (one, index) => toBytes(`${name}[${index}]`, one as Uint8Array));
 }
 
 /** To receive into. */
@@ -289,8 +292,24 @@ function openBuffers(given: number | readonly Uint8Array[]): Uint8Array[] {
   if (typeof given === 'number') {
     return [Buffer.allocUnsafe(validateInteger('options.buffers', given, 0, 2 ** 31 - 1))];
   }
-  if (!Array.isArray(given) || !given.every((one) => types.isUint8Array(one))) {
-    throw invalidArgType('options.buffers', 'a size or an array of Uint8Arrays', given);
-  }
-  return given;
+  const what = 'a size or an array of Uint8Arrays';
+  if (!Array.isArray(given)) throw invalidArgType('options.buffers', what, given);
+  return readEach(given, (one) => {
+    if (!types.isUint8Array(one)) throw invalidArgType('options.buffers', what, given);
+    return one;
+  });
+}
+
+/**
+ * A list of our own, each element read once: one of the caller's may have getters, which would run while the addon holds the
+ * addresses of others. One more than the kernel takes is enough for its EMSGSIZE.
+ */
+function readEach(
+  given: readonly unknown[],
+  read: (one: unknown, index: number) => Uint8Array,
+): Uint8Array[] {
+  const all: Uint8Array[] = [];
+  const count = Math.min(given.length, MAX_BUFFERS + 1);
+  for (let index = 0; index < count; index++) all.push(read(given[index], index));
+  return all;
 }
