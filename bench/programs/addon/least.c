@@ -1,4 +1,5 @@
-// The least that a socket addon of Node can do: readiness from the loop, one buffer for all messages, one callback, one call.
+// The least that a socket addon of Node can do: readiness from the loop, one buffer for all
+// messages, one callback, one call.
 #include <node_api.h>
 #include <stdint.h>
 #include <stdlib.h>
