@@ -7,29 +7,29 @@
 
 namespace fdpass {
 
-bool FromScript<int>::Get(napi_env env, napi_value value, std::optional<int>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<int>* to) {
   return napi_get_value_int32(env, value, &to->emplace()) == napi_ok;
 }
 
-bool FromScript<bool>::Get(napi_env env, napi_value value, std::optional<bool>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<bool>* to) {
   return napi_get_value_bool(env, value, &to->emplace()) == napi_ok;
 }
 
-bool FromScript<std::string>::Get(napi_env env, napi_value value, std::optional<std::string>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<std::string>* to) {
   size_t size = 0;
   if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) return false;
   to->emplace(size, '\0');
   return napi_get_value_string_utf8(env, value, (*to)->data(), size + 1, nullptr) == napi_ok;
 }
 
-bool FromScript<BorrowedFd>::Get(napi_env env, napi_value value, std::optional<BorrowedFd>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<BorrowedFd>* to) {
   int32_t number = -1;
   const napi_status status = napi_get_value_int32(env, value, &number);
   to->emplace(number);
   return status == napi_ok;
 }
 
-bool FromScript<Bytes>::Get(napi_env env, napi_value value, std::optional<Bytes>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<Bytes>* to) {
   napi_typedarray_type type = napi_uint8_array;
   size_t length = 0;
   void* data = nullptr;
@@ -40,8 +40,7 @@ bool FromScript<Bytes>::Get(napi_env env, napi_value value, std::optional<Bytes>
   return status == napi_ok;
 }
 
-bool FromScript<std::vector<iovec>>::Get(napi_env env, napi_value value,
-                                         std::optional<std::vector<iovec>>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<std::vector<iovec>>* to) {
   uint32_t count = 0;
   if (napi_get_array_length(env, value, &count) != napi_ok) return false;
   auto& vectors = to->emplace(count);
@@ -49,28 +48,28 @@ bool FromScript<std::vector<iovec>>::Get(napi_env env, napi_value value,
     napi_value element = nullptr;
     std::optional<Bytes> bytes;
     if (napi_get_element(env, value, i, &element) != napi_ok) return false;
-    if (!FromScript<Bytes>::Get(env, element, &bytes)) return false;
+    if (!FromScript(env, element, &bytes)) return false;
     vectors[i] = {bytes->data, bytes->size};
   }
   return true;
 }
 
-bool FromScript<UnixAddress>::Get(napi_env env, napi_value value, std::optional<UnixAddress>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<UnixAddress>* to) {
   std::optional<Bytes> bytes;
-  if (!FromScript<Bytes>::Get(env, value, &bytes)) return false;
+  if (!FromScript(env, value, &bytes)) return false;
   const auto address = UnixAddress::FromSunPath(bytes->data, bytes->size);
   if (address.ok()) *to = address.value();
   return address.ok();
 }
 
-bool FromScript<ucred>::Get(napi_env env, napi_value value, std::optional<ucred>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<ucred>* to) {
   std::optional<Bytes> triple;
-  if (!FromScript<Bytes>::Get(env, value, &triple) || triple->size != sizeof(ucred)) return false;
+  if (!FromScript(env, value, &triple) || triple->size != sizeof(ucred)) return false;
   std::memcpy(&to->emplace(), triple->data, sizeof(ucred));
   return true;
 }
 
-bool FromScript<Callback>::Get(napi_env env, napi_value value, std::optional<Callback>* to) {
+bool FromScript(napi_env env, napi_value value, std::optional<Callback>* to) {
   napi_valuetype type = napi_undefined;
   napi_typeof(env, value, &type);
   *to = {value};

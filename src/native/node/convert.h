@@ -24,82 +24,40 @@ struct Callback {
   napi_value function;
 };
 
-// FromScript<T>::Get() sets `to` to the T that a value is; false if it is none. TypeScript has
-// checked what callers give, so false is a bug; or a worker thread that is being terminated: calls
-// that make objects fail there, and JS still takes a few steps with the undefined that they gave.
-template <typename T>
-struct FromScript;
-
-template <>
-struct FromScript<int> {
-  static bool Get(napi_env env, napi_value value, std::optional<int>* to);
-};
-
-template <>
-struct FromScript<bool> {
-  static bool Get(napi_env env, napi_value value, std::optional<bool>* to);
-};
-
-template <>
-struct FromScript<std::string> {
-  static bool Get(napi_env env, napi_value value, std::optional<std::string>* to);
-};
-
-template <>
-struct FromScript<BorrowedFd> {
-  static bool Get(napi_env env, napi_value value, std::optional<BorrowedFd>* to);
-};
-
+// FromScript() sets `to` to what a value is; false if it is no such thing. TypeScript has checked
+// what callers give, so false is a bug; or a worker thread that is being terminated: calls that
+// make objects fail there, and JS still takes a few steps with the undefined that they gave.
+bool FromScript(napi_env env, napi_value value, std::optional<int>* to);
+bool FromScript(napi_env env, napi_value value, std::optional<bool>* to);
+bool FromScript(napi_env env, napi_value value, std::optional<std::string>* to);
+bool FromScript(napi_env env, napi_value value, std::optional<BorrowedFd>* to);
+bool FromScript(napi_env env, napi_value value, std::optional<Callback>* to);
 // A typed array.
-template <>
-struct FromScript<Bytes> {
-  static bool Get(napi_env env, napi_value value, std::optional<Bytes>* to);
-};
-
+bool FromScript(napi_env env, napi_value value, std::optional<Bytes>* to);
 // An array of typed arrays, for readv(2) and its like.
-template <>
-struct FromScript<std::vector<iovec>> {
-  static bool Get(napi_env env, napi_value value, std::optional<std::vector<iovec>>* to);
-};
-
+bool FromScript(napi_env env, napi_value value, std::optional<std::vector<iovec>>* to);
 // The sun_path image that UnixAddress of src/ts/fd/address.ts made.
-template <>
-struct FromScript<UnixAddress> {
-  static bool Get(napi_env env, napi_value value, std::optional<UnixAddress>* to);
-};
-
+bool FromScript(napi_env env, napi_value value, std::optional<UnixAddress>* to);
 // An Int32Array [pid, uid, gid].
-template <>
-struct FromScript<ucred> {
-  static bool Get(napi_env env, napi_value value, std::optional<ucred>* to);
-};
-
-template <>
-struct FromScript<Callback> {
-  static bool Get(napi_env env, napi_value value, std::optional<Callback>* to);
-};
+bool FromScript(napi_env env, napi_value value, std::optional<ucred>* to);
 
 // The object behind an external handle.
 template <typename T>
-struct FromScript<T*> {
-  static bool Get(napi_env env, napi_value value, std::optional<T*>* to) {
-    void* object = nullptr;
-    if (napi_get_value_external(env, value, &object) != napi_ok) return false;
-    *to = static_cast<T*>(object);
-    return true;
-  }
-};
+bool FromScript(napi_env env, napi_value value, std::optional<T*>* to) {
+  void* object = nullptr;
+  if (napi_get_value_external(env, value, &object) != napi_ok) return false;
+  *to = static_cast<T*>(object);
+  return true;
+}
 
 // Undefined is an empty T.
 template <typename T>
-struct FromScript<std::optional<T>> {
-  static bool Get(napi_env env, napi_value value, std::optional<std::optional<T>>* to) {
-    napi_valuetype type = napi_undefined;
-    napi_typeof(env, value, &type);
-    auto* inner = &to->emplace();
-    return type == napi_undefined || FromScript<T>::Get(env, value, inner);
-  }
-};
+bool FromScript(napi_env env, napi_value value, std::optional<std::optional<T>>* to) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  auto* inner = &to->emplace();
+  return type == napi_undefined || FromScript(env, value, inner);
+}
 
 // Leaves a TypeError pending, or nothing where the thread is being terminated.
 void RefuseArguments(napi_env env);

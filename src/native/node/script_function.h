@@ -30,9 +30,7 @@ struct ScriptFunction<Function> {
     size_t count = sizeof...(Parameters);
     napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
     std::tuple<std::optional<std::decay_t<Parameters>>...> arguments;
-    const bool fit = (FromScript<std::decay_t<Parameters>>::Get(env, values[Index],
-                                                                &std::get<Index>(arguments)) &&
-                      ...);
+    const bool fit = (FromScript(env, values[Index], &std::get<Index>(arguments)) && ...);
     if (!fit) {
       RefuseArguments(env);
       return nullptr;
