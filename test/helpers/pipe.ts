@@ -1,24 +1,21 @@
 // Real pipes, to see whether a passed descriptor is the one that was sent and whether all copies are closed.
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { Fd } from 'fdpass';
-import { freshName } from './address-name';
-import type { Ending } from './tmp-dir';
+import { type Ending, tmpDir } from './tmp-dir';
 
 export interface Pipe {
   reader: Fd;
   writer: Fd;
 }
 
-/** Node has no pipe(2): a FIFO without a name is one. Both ends are non-blocking. */
+/** Node has no pipe(2): a FIFO that nobody else knows is one. Both ends are non-blocking. */
 export function openPipe(t: Ending): Pipe {
-  const name = path.join(tmpdir(), freshName());
+  const name = path.join(tmpDir(t), 'pipe');
   execFileSync('mkfifo', [name]);
   const reader = openEnd(name, constants.O_RDONLY);
   const writer = openEnd(name, constants.O_WRONLY);
-  rmSync(name);
   t.after(() => {
     reader.close();
     writer.close();
