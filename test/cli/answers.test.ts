@@ -10,14 +10,11 @@ import { decodeFrame, encodeFrame, type FrameType, MAX_FRAME_BYTES } from '#fdpa
 import { start } from '../helpers/child';
 import { bin } from '../helpers/cli';
 import { closeAfter } from '../helpers/link';
+import { asNobody, NOBODY } from '../helpers/nobody';
 import { Service } from '../helpers/service';
 import { Stage } from '../helpers/stage';
 
 const COMMANDS = ['restart', 'status', 'abort'] as const;
-const NOBODY = 65_534;
-const rootOnly = {
-  skip: process.geteuid?.() === 0 ? false : 'needs root to start a process of another user',
-};
 
 /** Each command fails with this code and text. */
 async function assertFails(service: Service, at: string, code: string, text: RegExp, more: string[] = []) {
@@ -186,7 +183,7 @@ test('an abstract address works as a path does', async (t) => {
   assert.equal(said.status.pid, pid);
 });
 
-test('the service of another user is not asked, not even by root', rootOnly, async (t) => {
+test('the service of another user is not asked, not even by root', asNobody, async (t) => {
   const service = new Service(t);
   const address = `@fdpass-cli-stranger-${process.pid}`;
   chmodSync(service.folder, 0o755);
@@ -195,7 +192,7 @@ test('the service of another user is not asked, not even by root', rootOnly, asy
   await assertFails(service, address, 'ERR_HANDOFF_UNTRUSTED_PEER', text);
 });
 
-test('another user is not listened to', rootOnly, async (t) => {
+test('another user is not listened to', asNobody, async (t) => {
   const service = new Service(t);
   const pid = await service.start({ handoff: { address: path.join(service.folder, 'control') } });
   chmodSync(service.folder, 0o755);

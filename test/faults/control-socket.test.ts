@@ -6,13 +6,9 @@ import test from 'node:test';
 import { Fd } from 'fdpass';
 import { encodeFrame, MAX_FRAME_BYTES } from '#fdpass/handoff/frame';
 import { httpClient } from '../helpers/clients';
+import { asNobody, NOBODY } from '../helpers/nobody';
 import { RawPeer } from '../helpers/raw-peer';
 import { type Actor, type Failure, portOf, type Script, Stage, web } from '../helpers/stage';
-
-const NOBODY = 65_534;
-const rootOnly = {
-  skip: process.geteuid?.() === 0 ? false : 'needs root to start a process of another user',
-};
 
 async function answerOf(actor: Actor): Promise<number> {
   return await httpClient({ port: portOf(actor) }, { keepAlive: false }).ask();
@@ -247,7 +243,7 @@ test('a process that meets a stopped holder gives up after timeouts.hello', asyn
   assert.equal(await answerOf(first), first.pid);
 });
 
-test('a stranger cannot connect to the control socket', rootOnly, async (t) => {
+test('a stranger cannot connect to the control socket', asNobody, async (t) => {
   const stage = await Stage.open(t);
   chmodSync(stage.directory, 0o777);
   const first = await stage.start();
@@ -257,7 +253,7 @@ test('a stranger cannot connect to the control socket', rootOnly, async (t) => {
   assert.equal(await answerOf(first), first.pid);
 });
 
-test('a stranger who gets at the control socket is turned away and told why', rootOnly, async (t) => {
+test('a stranger who gets at the control socket is turned away and told why', asNobody, async (t) => {
   const stage = await Stage.open(t, { timeouts: { hello: 500 } });
   chmodSync(stage.directory, 0o777);
   const first = await stage.start();
@@ -273,7 +269,7 @@ test('a stranger who gets at the control socket is turned away and told why', ro
   assert.equal(await answerOf(first), first.pid);
 });
 
-test('a user on the allow-list may take over', rootOnly, async (t) => {
+test('a user on the allow-list may take over', asNobody, async (t) => {
   const stage = await Stage.open(t);
   chmodSync(stage.directory, 0o777);
   const first = await stage.start({ allow: [NOBODY] });
@@ -283,7 +279,7 @@ test('a user on the allow-list may take over', rootOnly, async (t) => {
   assert.equal(await answerOf(first), second.pid);
 });
 
-test('a process does not take over from a stranger', rootOnly, async (t) => {
+test('a process does not take over from a stranger', asNobody, async (t) => {
   const stage = await Stage.open(t);
   chmodSync(stage.directory, 0o777);
   chmodSync(stage.file('director'), 0o777);

@@ -12,13 +12,9 @@ import {
 import path from 'node:path';
 import test from 'node:test';
 import { httpClient } from '../helpers/clients';
+import { asNobody, NOBODY } from '../helpers/nobody';
 import { RawHolder } from '../helpers/raw-holder';
 import { type Actor, type Failure, portOf, Stage } from '../helpers/stage';
-
-const NOBODY = 65_534;
-const rootOnly = {
-  skip: process.geteuid?.() === 0 ? false : 'needs root to start a process of another user',
-};
 
 async function failureOf(actor: Actor): Promise<Failure> {
   return ((await actor.event('failed')) as unknown as { error: Failure }).error;
@@ -65,7 +61,7 @@ for (const [state, reach] of Object.entries(unasked)) {
 
 test(
   'a process that serves is judged by its own user, not by the one it has the control socket from',
-  rootOnly,
+  asNobody,
   async (t) => {
     const stage = await Stage.open(t);
     openToAll(stage);
@@ -79,7 +75,7 @@ test(
   },
 );
 
-test('after a rollback the old process is judged by its own user again', rootOnly, async (t) => {
+test('after a rollback the old process is judged by its own user again', asNobody, async (t) => {
   const stage = await Stage.open(t);
   openToAll(stage);
   const ours = await stage.start({ allow: [NOBODY] });
@@ -90,7 +86,7 @@ test('after a rollback the old process is judged by its own user again', rootOnl
   assert.equal(await ours.exit(), 0);
 });
 
-test('an abstract name that another user has taken first is refused', rootOnly, async (t) => {
+test('an abstract name that another user has taken first is refused', asNobody, async (t) => {
   const address = `@fdpass-squatted-${process.pid}`;
   const stage = await Stage.open(t, { address });
   openToAll(stage);
@@ -102,7 +98,7 @@ test('an abstract name that another user has taken first is refused', rootOnly, 
 
 test(
   'a stranger who connects to an abstract name, which has no permissions, is refused',
-  rootOnly,
+  asNobody,
   async (t) => {
     const stage = await Stage.open(t, { address: `@fdpass-stranger-${process.pid}` });
     openToAll(stage);
@@ -113,7 +109,7 @@ test(
   },
 );
 
-test('a runtime directory of another user is refused', rootOnly, async (t) => {
+test('a runtime directory of another user is refused', asNobody, async (t) => {
   const stage = await Stage.open(t, { address: undefined });
   const directory = path.join(stage.directory, 'fdpass');
   mkdirSync(directory, { mode: 0o700 });
