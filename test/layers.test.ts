@@ -6,7 +6,18 @@ import { test } from 'node:test';
 
 const root = path.dirname(require.resolve('fdpass/package.json'));
 /** Lowest first. A file may import from its own folder and from those before it. */
-const LAYERS = ['native', 'base', 'fd', 'names', 'sockets', 'handoff', 'integrations', 'cli'];
+const LAYERS = [
+  'native',
+  'base',
+  'fd',
+  'names',
+  'sockets',
+  'handoff',
+  'worker',
+  'pool',
+  'integrations',
+  'cli',
+];
 /** Of src/ts/handoff: no I/O, no clock, no process. */
 const PURE = ['frame', 'payloads', 'command', 'holder', 'successor'];
 

@@ -1,0 +1,130 @@
+// What a pool tells of itself over the control socket: its workers, and how they were replaced. Pure.
+import { protocolError } from './frame';
+import { countField, numberField, textField } from './payloads';
+
+/**
+ * 'starting': it boots. 'probation': it serves, and the worker that it replaces does too. 'serving'. 'leaving': it takes
+ * nothing new, its connections end. 'waiting': it has ended by itself, and its place is filled again after a pause.
+ */
+export type WorkerState = 'starting' | 'probation' | 'serving' | 'leaving' | 'waiting';
+
+/** How a worker is, as it has said last; what it has not said yet is missing. */
+export interface WorkerFigures {
+  /** Since it was started, in milliseconds. */
+  ageMs?: number;
+  /** Connections that are open. */
+  connections?: number;
+  /** Connections so far. */
+  accepted?: number;
+  /** Answered requests of HTTP/1 so far. */
+  requests?: number;
+  /** The longest time that its event loop was late within the last second, in milliseconds. */
+  loopLagMs?: number;
+  rssBytes?: number;
+  /** Processor time so far, user and system, in milliseconds. Of a thread: that of the whole process. */
+  cpuMs?: number;
+}
+
+/** How a worker has ended that nobody had told to. */
+export interface WorkerExit {
+  /** In words: 'exit code 1', 'SIGKILL', 'its event loop was stuck for 10 s'. */
+  reason: string;
+  agoMs: number;
+}
+
+export interface WorkerStatus extends WorkerFigures {
+  /** Its place in the pool, from 1; it leaves it to its successor. */
+  worker: number;
+  /** Counts the workers that have been in this place. */
+  generation: number;
+  /** 0 while there is no process. */
+  pid: number;
+  /** Of a worker thread. */
+  threadId?: number;
+  state: WorkerState;
+  /** How often this place was filled again after a crash. */
+  restarts: number;
+  /** Of the last crash. */
+  lastExit?: WorkerExit;
+}
+
+export type Balance = 'kernel' | 'reuseport' | 'least' | 'sticky';
+
+/** One worker that was replaced in a roll. */
+export interface Replacement {
+  worker: number;
+  pid: number;
+  /** Of the worker before. */
+  predecessor: number;
+  /** From the start of the process to its ready(). */
+  startToReadyMs: number;
+}
+
+/** What a rolling restart tells when it is over. */
+export interface RollReceipt {
+  replaced: readonly Replacement[];
+  /** From the beginning to the last worker that was confirmed. The old ones may still drain. */
+  ms: number;
+}
+
+export interface PoolStatus {
+  balance: Balance;
+  kind: 'processes' | 'threads';
+  /** Workers that are wanted. */
+  size: number;
+  workers: WorkerStatus[];
+  /** A roll that is under way. */
+  roll?: { done: number; total: number; ageMs: number };
+}
+
+type Payload = Record<string, unknown>;
+
+const STATES: readonly unknown[] = ['starting', 'probation', 'serving', 'leaving', 'waiting'];
+const FIGURES = ['ageMs', 'connections', 'accepted', 'requests', 'loopLagMs', 'rssBytes', 'cpuMs'] as const;
+
+/** What is no figure is left out. */
+export function readWorkerFigures(payload: Payload): WorkerFigures {
+  const told = FIGURES.map((name) => [name, countField(payload, name)] as const);
+  return Object.fromEntries(told.filter(([, value]) => value !== undefined));
+}
+
+/** @param workers that have come before @throws ERR_HANDOFF_PROTOCOL */
+export function readPoolStatus(payload: Payload, workers: WorkerStatus[]): PoolStatus {
+  const roll = payload['roll'];
+  return {
+    balance: textField(payload, 'balance') as Balance,
+    kind: payload['kind'] === 'threads' ? 'threads' : 'processes',
+    size: numberField(payload, 'size'),
+    workers,
+    ...(typeof roll === 'object' && roll !== null ? { roll: readRoll(roll as Payload) } : {}),
+  };
+}
+
+function readRoll(payload: Payload): NonNullable<PoolStatus['roll']> {
+  const [done, total, ageMs] = ['done', 'total', 'ageMs'].map((name) => numberField(payload, name));
+  return { done, total, ageMs } as NonNullable<PoolStatus['roll']>;
+}
+
+/** @throws ERR_HANDOFF_PROTOCOL */
+export function readWorkerStatus(value: unknown): WorkerStatus {
+  if (typeof value !== 'object' || value === null) throw protocolError('a worker is not an object');
+  const entry = value as Payload;
+  if (!STATES.includes(entry['state']))
+    throw protocolError(`the state ${entry['state']} of a worker is unknown`);
+  const threadId = countField(entry, 'threadId');
+  const last = entry['lastExit'];
+  return {
+    worker: numberField(entry, 'worker'),
+    generation: numberField(entry, 'generation'),
+    pid: numberField(entry, 'pid'),
+    state: entry['state'] as WorkerState,
+    restarts: numberField(entry, 'restarts'),
+    ...(threadId === undefined ? {} : { threadId }),
+    ...readWorkerFigures(entry),
+    ...(typeof last === 'object' && last !== null ? { lastExit: readExit(last as Payload) } : {}),
+  };
+}
+
+function readExit(payload: Payload): WorkerExit {
+  return { reason: textField(payload, 'reason').slice(0, 256), agoMs: numberField(payload, 'agoMs') };
+}
