@@ -92,8 +92,7 @@ export class Registry {
    * does not start yet.
    */
   claim<S extends Service>(name: string, { place, user, service }: Claim<S>): S {
-    this.#requireFree(name);
-    this.#requireUnused(name, user);
+    this.requireFree(name, user);
     const inherited = this.#inherited.get(name);
     const use = inherited !== undefined && place.matches(inherited.describe());
     const { fd, name: file } = use ? { fd: inherited, name: undefined } : place.bind();
@@ -112,11 +111,34 @@ export class Registry {
     return made;
   }
 
+  /**
+   * For whoever has to ask for a descriptor first: claim() would take it.
+   * @throws RangeError, ERR_HANDOFF_NAME_TAKEN, ERR_HANDOFF_TOO_MANY_LISTENERS, ERR_HANDOFF_SERVER_TAKEN
+   */
+  requireFree(name: string, user?: object): void {
+    if (!LISTENER_NAME.test(name)) {
+      throw outOfRange('name', '1 to 64 letters, digits, and any of . _ : / -', name);
+    }
+    if (this.#listeners.has(name)) {
+      throw new FdpassError(
+        'ERR_HANDOFF_NAME_TAKEN',
+        `there is a listener named ${name} already; give each its own name`,
+      );
+    }
+    if (this.#listeners.size >= MAX_LISTENERS) {
+      throw new FdpassError(
+        'ERR_HANDOFF_TOO_MANY_LISTENERS',
+        `a process can hand over ${MAX_LISTENERS} listeners`,
+      );
+    }
+    this.#requireUnused(name, user);
+  }
+
   /** Keeps a descriptor, which it owns from here, under that name; one that was put there before is closed. */
   put(name: string, fd: Fd): void {
     const before = this.#listeners.get(name);
     try {
-      if (!(before?.service instanceof KeptService)) this.#requireFree(name);
+      if (!(before?.service instanceof KeptService)) this.requireFree(name);
     } catch (error) {
       fd.close();
       throw error;
@@ -229,6 +251,15 @@ export class Registry {
     }
   }
 
+  /** The program has closed that one itself: its name is free again. Its connections go on. */
+  forget(name: string): void {
+    const listener = this.#listeners.get(name);
+    if (listener === undefined) return;
+    this.#listeners.delete(name);
+    listener.service.stop(listener.fd);
+    listener.fd.close();
+  }
+
   async drain(setLimit: SetLimit): Promise<DrainCount> {
     const counts = await Promise.all(
       [...this.#listeners.values()].map(({ service }) => service.drain(setLimit)),
@@ -249,24 +280,6 @@ export class Registry {
       const address = fd.fd === -1 ? '(closed)' : addressOf(fd);
       return { name, address, inherited, connections: service.open };
     });
-  }
-
-  #requireFree(name: string): void {
-    if (!LISTENER_NAME.test(name)) {
-      throw outOfRange('name', '1 to 64 letters, digits, and any of . _ : / -', name);
-    }
-    if (this.#listeners.has(name)) {
-      throw new FdpassError(
-        'ERR_HANDOFF_NAME_TAKEN',
-        `there is a listener named ${name} already; give each its own name`,
-      );
-    }
-    if (this.#listeners.size >= MAX_LISTENERS) {
-      throw new FdpassError(
-        'ERR_HANDOFF_TOO_MANY_LISTENERS',
-        `a process can hand over ${MAX_LISTENERS} listeners`,
-      );
-    }
   }
 
   #requireUnused(name: string, user: object | undefined): void {

@@ -61,21 +61,23 @@ export type WorkerMessage =
     }
   /** Wants a listener; the answer is 'listener' or 'refused'. */
   | { type: 'listen'; request: number; name: string; place: PlaceRequest }
+  /** The program has closed that server by itself, and goes on with the others: no more connections of it. */
+  | { type: 'unlisten'; name: string }
   /** It serves. */
   | { type: 'ready' }
   /** It needs so many milliseconds more to boot. */
   | { type: 'extend'; ms: number }
-  /** It is no good; on probation the old worker stays. */
+  /** It is no good; on probation the old worker stays. The answer is 'stop', as to 'leaving'. */
   | { type: 'fail'; reason: string }
   /** Of passed connections: how many have come in all, and how many of them are open. */
   | { type: 'load'; received: number; open: number }
   /** Answers 'ping'. `unwell`: what the program's health check complains of. */
   | { type: 'pong'; sequence: number; figures: WorkerFigures; unwell?: string }
-  /** It stops by itself: nothing new for it. */
+  /** It stops by itself: nothing new for it. The answer is 'stop', behind the last connection that was passed to it. */
   | { type: 'leaving' }
   /** Its connections have ended. */
   | { type: 'bye'; closed: number; forced: number; ms: number }
-  /** Its program asks for a roll: a signal, or upgrade(). */
+  /** Its program asks for a roll: a signal, or upgrade(). The answer is 'stop' with a receipt, or 'unrolled'. */
   | { type: 'roll' };
 
 export type PrimaryMessage =
@@ -98,6 +100,8 @@ export type PrimaryMessage =
   | { type: 'ping'; sequence: number }
   /** Its probation is over. */
   | { type: 'confirmed' }
+  /** The roll that it has asked for came to nothing, or could not begin: it is not replaced. */
+  | { type: 'unrolled'; code: string; reason: string }
   /** Take nothing new, let the connections end within `drainMs`, and end. With a successor there is a receipt. */
   | { type: 'stop'; drainMs: number; receipt?: Receipt };
 
@@ -121,6 +125,8 @@ export function readWorkerMessage(payload: Payload): WorkerMessage {
       const place = readPlace(objectOf(payload['place'], 'place'));
       return { type, request: idField(payload, 'request'), name: textField(payload, 'name'), place };
     }
+    case 'unlisten':
+      return { type, name: textField(payload, 'name') };
     case 'ready':
     case 'leaving':
     case 'roll':
@@ -175,6 +181,8 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
       return { type, sequence: idField(payload, 'sequence') };
     case 'confirmed':
       return { type };
+    case 'unrolled':
+      return { type, code: textField(payload, 'code'), reason: shortText(payload, 'reason') };
     case 'stop': {
       const receipt = readReceipt(payload['receipt']);
       return { type, drainMs: msField(payload, 'drainMs'), ...(receipt === undefined ? {} : { receipt }) };

@@ -1,0 +1,48 @@
+// PlaceRequest from the options of listen(), bindUdp() and bindDatagram(): what is wrong with them is said here, before the
+// primary is asked.
+import { DEFAULT_BACKLOG } from '../base/limits';
+import { validateInteger } from '../base/validate';
+import { type AddressLike, UnixAddress } from '../fd/address';
+import { type DatagramOptions, datagramPlace, type UdpOptions, udpPlace } from '../handoff/datagram-place';
+import { type ListenerOptions, validateListenerOptions } from '../handoff/endpoint';
+import { placeOf } from '../names/place';
+import type { PlaceRequest, UnixPlace } from './messages';
+
+type StreamRequest = PlaceRequest & { kind: 'stream' };
+
+/** @throws TypeError, RangeError */
+export function streamRequest(options: ListenerOptions): StreamRequest & { backlog: number } {
+  validateListenerOptions(options);
+  const { port, path, host, mode, ipv6Only, reusePort } = options;
+  const backlog = validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 2 ** 31 - 1);
+  if (path !== undefined) return { kind: 'stream', backlog, unix: unixPlace(path), ...given({ mode }) };
+  validateInteger('options.port', port, 0, 65_535);
+  return { kind: 'stream', backlog, ...given({ port, host, ipv6Only, reusePort }) };
+}
+
+/** @throws TypeError, RangeError */
+export function udpRequest(options: UdpOptions): PlaceRequest {
+  udpPlace(options);
+  const { type = 'udp4', port, address, reusePort, ipv6Only } = options;
+  return { kind: 'udp', type, port, ...given({ address, reusePort, ipv6Only }) };
+}
+
+/** @throws TypeError, RangeError */
+export function datagramRequest(address: AddressLike, options: DatagramOptions): PlaceRequest {
+  datagramPlace(UnixAddress.from(address), options);
+  return { kind: 'datagram', unix: unixPlace(address), ...given({ mode: options.mode }) };
+}
+
+/** Absolute: the primary may be in another directory. */
+export function unixPlace(like: AddressLike): UnixPlace {
+  const given = UnixAddress.from(like);
+  const address = given.kind === 'path' ? UnixAddress.path(placeOf(given).path) : given;
+  return { kind: address.kind, bytes: address.bytes.toString('base64') };
+}
+
+/** Without what is undefined. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,84 @@
+// VitalSigns: what a worker answers to a ping: its figures, and what the program's health check complains of.
+import type net from 'node:net';
+import { isMainThread } from 'node:worker_threads';
+import type { WorkerFigures } from '../handoff/pool-status';
+import { checkHealth, type ProbationOptions } from '../handoff/probation';
+import type { Registry } from '../handoff/registry';
+import { LoopLag } from './loop-lag';
+import { Requests } from './requests';
+
+export interface VitalSignsOptions {
+  registry: Registry;
+  health: ProbationOptions['health'];
+  /** For the health check. */
+  timeoutMs: number;
+}
+
+const US_PER_MS = 1_000;
+
+export class VitalSigns {
+  readonly #registry: Registry;
+  readonly #health: ProbationOptions['health'];
+  readonly #timeoutMs: number;
+  readonly #lag = new LoopLag();
+  readonly #requests = new Requests();
+  /** The health check that is under way. */
+  #complaint: Promise<string | undefined> | undefined;
+
+  constructor({ registry, health, timeoutMs }: VitalSignsOptions) {
+    this.#registry = registry;
+    this.#health = health;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Its requests count from here. */
+  watch(server: net.Server): void {
+    this.#requests.watch(server);
+  }
+
+  /** Resolves, never rejects, when the health check has answered, or has not in time. */
+  async read(): Promise<{ figures: WorkerFigures; unwell?: string }> {
+    const unwell = this.#health === undefined ? undefined : await this.#check();
+    return { figures: this.#figures(), ...(unwell === undefined ? {} : { unwell }) };
+  }
+
+  end(): void {
+    this.#lag.end();
+    this.#requests.end();
+  }
+
+  #figures(): WorkerFigures {
+    const listeners = this.#registry.status();
+    const { user, system } = process.cpuUsage();
+    const { ms: loopLagMs } = this.#lag;
+    return {
+      ageMs: isMainThread ? process.uptime() * 1_000 : performance.now(),
+      connections: listeners.reduce((sum, { connections }) => sum + connections, 0),
+      accepted: this.#registry.accepted,
+      requests: this.#requests.answered,
+      rssBytes: process.memoryUsage.rss(),
+      cpuMs: (user + system) / US_PER_MS,
+      ...(loopLagMs === undefined ? {} : { loopLagMs }),
+    };
+  }
+
+  // One that hangs is not called again, and every ping is answered that it does.
+  async #check(): Promise<string | undefined> {
+    this.#complaint ??= checkHealth(this.#health)
+      .then(() => undefined)
+      .catch((error: Error) => error.message)
+      .finally(() => {
+        this.#complaint = undefined;
+      });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      const text = `the health check did not answer within ${this.#timeoutMs} ms`;
+      timer = setTimeout(() => resolve(text), this.#timeoutMs).unref();
+    });
+    try {
+      return await Promise.race([this.#complaint, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
