@@ -75,8 +75,8 @@ export class Bond {
   /** Takes the socket over. @throws ERR_HANDOFF_ABORTED: the primary is gone, or silent for `helloMs` */
   static async open({ socket, pool }: Appointment, handlers: BondHandlers, helloMs: number): Promise<Bond> {
     const bond = new Bond(pool, handlers, helloMs);
-    if (await bond.#introduce(socket, { type: 'hello', versions: LINK_VERSIONS, pid: process.pid }, []))
-      return bond;
+    const hello: WorkerMessage = { type: 'hello', versions: LINK_VERSIONS, pid: process.pid };
+    if (await bond.#introduce(socket, hello, [])) return bond;
     throw primaryGone();
   }
 

@@ -14,7 +14,7 @@ import type { Service } from '../handoff/service';
 import { stateError } from '../handoff/state-error';
 import type { HandoffEvents, HandoffState, ListenerStatus } from '../handoff/status';
 import type { HandoffTimeouts } from '../handoff/timeouts';
-import { type Belongings, Bond, type Order, primaryGone } from './bond';
+import { type Belongings, Bond, type BondHandlers, type Order, primaryGone } from './bond';
 import { LoadReport } from './load-report';
 import type { Delivery, HeldListener, PlaceRequest } from './messages';
 import type { Appointment } from './post';
@@ -71,6 +71,12 @@ export class Member {
   readonly #asked = new Set<string>();
   readonly #places = new Map<string, PlaceRequest>();
   readonly #passed = new Map<string, PassedConnections>();
+  readonly #handlers: BondHandlers = {
+    onOrder: (order, fds) => this.#onOrder(order, fds),
+    onOrphaned: () => this.#onOrphaned(),
+    onAdopted: () => this.#onAdopted(),
+    belongings: () => this.#belongings(),
+  };
   readonly #rolls = new Set<RollOutcome>();
   #bond: Bond | undefined;
   #state: HandoffState = 'starting';
@@ -86,16 +92,7 @@ export class Member {
   static async begin(appointment: Appointment, settings: MemberSettings): Promise<Member> {
     const member = new Member(appointment, settings);
     try {
-      member.#bond = await Bond.open(
-        appointment,
-        {
-          onOrder: (order, fds) => member.#onOrder(order, fds),
-          onOrphaned: () => member.#onOrphaned(),
-          onAdopted: () => member.#onAdopted(),
-          belongings: () => member.#belongings(),
-        },
-        settings.timeouts.hello,
-      );
+      member.#bond = await Bond.open(appointment, member.#handlers, settings.timeouts.hello);
     } catch (error) {
       member.#vitals.end();
       throw error;
