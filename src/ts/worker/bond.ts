@@ -59,6 +59,8 @@ export class Bond {
   readonly #helloMs: number;
   readonly #questions = new Map<number, Question>();
   #lastRequest = 0;
+  /** Who keeps the process alive by it. */
+  readonly #holders = new Set<object>();
   #link: WorkerLink | undefined;
   #welcome: Welcome | undefined;
   /** Of a link that has said hello. */
@@ -130,6 +132,13 @@ export class Bond {
     if (!link.trySend(encode(message), []) && link.open) link.socket.once('drain', whenRoom);
   }
 
+  /** What comes over the link keeps the process alive, or does no more, on account of that holder. */
+  hold(holder: object, ref: boolean): void {
+    if (ref) this.#holders.add(holder);
+    else this.#holders.delete(holder);
+    this.#holdProcess();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -169,10 +178,10 @@ export class Bond {
     });
   }
 
-  /** The link keeps the process alive while the program waits for an answer, and at no other time. */
+  /** The link keeps the process alive while the program waits for an answer, or listens for what comes over it. */
   #holdProcess(): void {
     const boots = this.#settle !== undefined && this.#welcome === undefined;
-    if (boots || this.#questions.size > 0) this.#link?.ref();
+    if (boots || this.#questions.size + this.#holders.size > 0) this.#link?.ref();
     else this.#link?.unref();
   }
 

@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { onCancel } from '../base/abort';
 import { closedError, FdpassError } from '../base/errors';
 import { Fd } from '../fd/fd';
+import type { SetRef } from '../fd/stand-in';
 import type { DrainCount } from '../handoff/connections';
 import { Departure } from '../handoff/departure';
 import type { ProbationOptions } from '../handoff/probation';
@@ -17,6 +18,7 @@ import type { HandoffTimeouts } from '../handoff/timeouts';
 import { type Belongings, Bond, type BondHandlers, type Order, primaryGone } from './bond';
 import { LoadReport } from './load-report';
 import type { Delivery, HeldListener, PlaceRequest } from './messages';
+import { PassedService } from './passed-service';
 import type { Appointment } from './post';
 import { VitalSigns } from './vital-signs';
 
@@ -28,23 +30,13 @@ export interface MemberSettings {
   announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void;
 }
 
-/** Of a server whose connections the primary accepts. */
-export interface PassedConnections extends Service {
-  /** Owns the descriptors from here. */
-  deliver(fds: Fd[]): void;
-  /** There is no primary: from here it accepts on the listener, which is lent. */
-  acceptItself(fd: Fd): void;
-  /** There is one again, and connections are delivered. */
-  acceptNoMore(): void;
-}
-
 /** A listener that is wanted. */
 export interface Wish<S extends Service> {
   place: PlaceRequest;
   /** The program's own object, which may serve one name only. */
   user?: net.Server;
-  /** Makes the service. The descriptor is lent. */
-  service: (fd: Fd, delivery: Delivery) => S;
+  /** Makes the service. The descriptor is lent; `setRef` says whether what comes over the link keeps the process alive. */
+  service: (fd: Fd, delivery: Delivery, setRef: SetRef) => S;
 }
 
 /** Of a roll that this worker has asked for. */
@@ -65,12 +57,11 @@ export class Member {
   readonly #departure: Departure;
   readonly #vitals: VitalSigns;
   readonly #orphans: 'serve' | 'drain';
-  readonly #hasHeirs: boolean;
   readonly #load: LoadReport;
   /** Names whose answer has not come. */
   readonly #asked = new Set<string>();
   readonly #places = new Map<string, PlaceRequest>();
-  readonly #passed = new Map<string, PassedConnections>();
+  readonly #passed = new Map<string, PassedService>();
   readonly #handlers: BondHandlers = {
     onOrder: (order, fds) => this.#onOrder(order, fds),
     onOrphaned: () => this.#onOrphaned(),
@@ -101,9 +92,8 @@ export class Member {
     return member;
   }
 
-  private constructor({ pool, orphans }: Appointment, settings: MemberSettings) {
+  private constructor({ orphans }: Appointment, settings: MemberSettings) {
     this.#settings = settings;
-    this.#hasHeirs = pool !== undefined;
     this.#orphans = orphans;
     this.#timeouts = { ...settings.timeouts };
     this.#departure = new Departure(this.#registry, settings.seam, this.#timeouts);
@@ -145,18 +135,18 @@ export class Member {
     this.#requireFree(name, user);
     this.#asked.add(name);
     try {
-      const { fd, delivery } = await (this.#bond as Bond).ask(name, place);
+      const bond = this.#bond as Bond;
+      const { fd, delivery } = await bond.ask(name, place);
       try {
         this.requireOpen();
         const made = this.#registry.claim(name, {
           place: { matches: () => false, bind: () => ({ fd, name: undefined }) },
           ...(user === undefined ? {} : { user }),
-          service: (lent) => service(lent, delivery),
+          service: (lent) => service(lent, delivery, (ref) => bond.hold(place, ref)),
         });
         this.#places.set(name, place);
         if (user !== undefined) this.#vitals.watch(user);
-        if (delivery === 'passed' && 'deliver' in made)
-          this.#receive(name, made as Service as PassedConnections);
+        if (made instanceof PassedService) this.#receive(name, made);
         return made;
       } catch (error) {
         fd.close();
@@ -289,9 +279,9 @@ export class Member {
     }
   }
 
-  #receive(name: string, service: PassedConnections): void {
+  #receive(name: string, service: PassedService): void {
     this.#passed.set(name, service);
-    (service.user as net.Server).on('connection', (socket: net.Socket) => {
+    service.user.on('connection', (socket: net.Socket) => {
       socket.once('close', () => this.#load.changed());
     });
   }
@@ -364,12 +354,12 @@ export class Member {
     this.#endRolls(alone());
     if (this.#left !== undefined || this.#state === 'closed') return;
     if (this.#state === 'starting') this.#giveUp(primaryGone());
-    else if (this.#orphans === 'drain' || !this.#hasHeirs) this.#left = this.#beSuperseded(undefined);
+    else if (this.#orphans === 'drain') this.#left = this.#beSuperseded(undefined);
     else for (const [name, service] of this.#passed) service.acceptItself(this.#registry.lend(name));
   }
 
   #onAdopted(): void {
-    for (const service of this.#passed.values()) service.acceptNoMore();
+    for (const [name, service] of this.#passed) service.acceptNoMore(this.#registry.lend(name));
     this.#load.restart();
   }
 

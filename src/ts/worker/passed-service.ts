@@ -46,6 +46,7 @@ export class PassedService implements Service {
   }
 
   async start(fd: Fd): Promise<void> {
+    if (this.user.listening) return;
     this.#handle = await standIn(this.user, fd, this.#setRef);
   }
 

@@ -62,7 +62,7 @@ export function claimPost(): Appointment | undefined {
       socket: UnixSeqpacket.adopt(fd, LINK_OPTIONS),
       // Of a thread there is nothing left when its primary has died.
       pool: post.pool === undefined || !isMainThread ? undefined : UnixAddress.from(post.pool),
-      orphans: post.orphans === 'drain' ? 'drain' : 'serve',
+      orphans: post.orphans === 'drain' || !isMainThread ? 'drain' : 'serve',
     };
   } catch (error) {
     fd.close();
