@@ -3,6 +3,9 @@ import net from 'node:net';
 import { adoptServer } from '../fd/adopt';
 import { Fd } from '../fd/fd';
 
+/** Node's own: fdpass/register watches what the program closes. */
+const stopAccepting = net.Server.prototype.close;
+
 /**
  * Node can only close the handle of a listener. Its connections live on, and a duplicate that is given to the
  * server later makes it accept again; but Node says 'close' when the last connection ends, 'listening' when it
@@ -38,7 +41,7 @@ export class Gate {
     server.address = () => address; // a handler that asks for it must not fail from now on
     this.#mute();
     this.#spare = tryDup(fd);
-    net.Server.prototype.close.call(server);
+    stopAccepting.call(server);
     this.#spare ??= tryDup(fd); // with the descriptor that has just been freed
   }
 

@@ -54,6 +54,8 @@ export class Registry {
   readonly #inherited = new Map<string, Fd>();
   #stateLabel: StateLabel | undefined;
   readonly #ticketKeys = new Map<string, string>();
+  /** Of listeners that the program has closed: their connections go on. */
+  readonly #former: Service[] = [];
   /** Those that the program has taken: they are its own. */
   readonly #taken = new Set<string>();
 
@@ -177,7 +179,16 @@ export class Registry {
 
   /** Connections that were accepted so far. */
   get accepted(): number {
-    return [...this.#listeners.values()].reduce((sum, { service }) => sum + service.accepted, 0);
+    return this.#services.reduce((sum, { accepted }) => sum + accepted, 0);
+  }
+
+  /** Connections that are open. */
+  get open(): number {
+    return this.#services.reduce((sum, { open }) => sum + open, 0);
+  }
+
+  get #services(): Service[] {
+    return [...[...this.#listeners.values()].map(({ service }) => service), ...this.#former];
   }
 
   /** From here this process owns the names: files are ours to remove. */
@@ -258,12 +269,11 @@ export class Registry {
     this.#listeners.delete(name);
     listener.service.stop(listener.fd);
     listener.fd.close();
+    this.#former.push(listener.service);
   }
 
   async drain(setLimit: SetLimit): Promise<DrainCount> {
-    const counts = await Promise.all(
-      [...this.#listeners.values()].map(({ service }) => service.drain(setLimit)),
-    );
+    const counts = await Promise.all(this.#services.map((service) => service.drain(setLimit)));
     return counts.reduce(
       (sum, count) => ({ closed: sum.closed + count.closed, forced: sum.forced + count.forced }),
       { closed: 0, forced: 0 },

@@ -48,12 +48,11 @@ export class VitalSigns {
   }
 
   #figures(): WorkerFigures {
-    const listeners = this.#registry.status();
     const { user, system } = process.cpuUsage();
     const { ms: loopLagMs } = this.#lag;
     return {
       ageMs: isMainThread ? process.uptime() * 1_000 : performance.now(),
-      connections: listeners.reduce((sum, { connections }) => sum + connections, 0),
+      connections: this.#registry.open,
       accepted: this.#registry.accepted,
       requests: this.#requests.answered,
       rssBytes: process.memoryUsage.rss(),
