@@ -56,6 +56,11 @@ export class Peer {
     this.link.send(message, fds);
   }
 
+  hangUp(): void {
+    this.link.close();
+    this.gone = true;
+  }
+
   /** The next message of that type, which may have come already; each is given once. */
   async hears<T extends WorkerMessage['type']>(type: T): Promise<Heard<T>> {
     return await within(`${type} of the worker`, async (signal) => {

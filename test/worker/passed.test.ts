@@ -73,7 +73,7 @@ test('connections of a listener that the worker does not have are closed', async
 
 test('without a primary a worker accepts itself', async (t) => {
   const { worker, primary } = await servingPassed(t);
-  worker.link.close();
+  worker.hangUp();
   const client = httpClient({ port: primary.port('web') });
   assert.equal(await client.ask(), worker.child.process.pid);
   client.close();
