@@ -137,7 +137,11 @@ export class FakePrimary {
         else this.listeners.set(name, fd);
       });
     else Fd.closeAll(fds);
-    if (!this.obliging) return;
+    if (this.obliging) await this.oblige(peer, message);
+  }
+
+  /** Answers as a primary does. */
+  async oblige(peer: Peer, message: WorkerMessage): Promise<void> {
     if (message.type === 'hello') {
       const worker = message.back?.worker ?? ++this.#workers;
       peer.say({ type: 'welcome', version: 1, worker, generation: 7, pid: process.pid });

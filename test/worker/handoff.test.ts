@@ -190,6 +190,19 @@ test('restartOn of a worker asks for a roll', async (t) => {
   await worker.hears('roll');
 });
 
+test('a listener that comes behind ready() is refused, as listen() after ready() is', async (t) => {
+  const primary = new FakePrimary(t);
+  primary.obliging = false;
+  const worker = primary.start();
+  await worker.hears('hello');
+  worker.say({ type: 'welcome', version: 1, worker: 1, generation: 1, pid: process.pid });
+  const listen = await worker.hears('listen');
+  worker.child.write('ready\n');
+  await worker.hears('ready');
+  await primary.oblige(worker, listen);
+  assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_STATE');
+});
+
 test('UDP sockets come from the primary, too', async (t) => {
   const primary = new FakePrimary(t);
   const worker = await serving(primary.start(plan({ udp: true })));

@@ -16,10 +16,11 @@ import type { Handoff, HandoffStatus } from '../handoff/handoff';
 import type { PlainSettings } from '../handoff/options';
 import { systemProcess } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
+import type { Service } from '../handoff/service';
 import type { HandoffEvents } from '../handoff/status';
 import type { UpgradeOptions } from '../handoff/upgrade';
 import type { UnixDatagram } from '../sockets/datagram';
-import { Member } from './member';
+import { Member, type Wish } from './member';
 import { datagramRequest, streamRequest, udpRequest } from './place-request';
 import type { Appointment } from './post';
 import { serverService } from './server-service';
@@ -88,19 +89,17 @@ class WorkerHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
   async listen<S extends net.Server>(name: string, server: S, options: ListenerOptions): Promise<S> {
     validateServer(name, server);
     const place = streamRequest(options);
-    this.#life.requireBoot('listen()');
     const { backlog } = place;
     const service = serverService(server, { backlog, farewell: options.drain });
-    await this.#life.claim(name, { place, user: server, service });
+    await this.#claim('listen()', name, { place, user: server, service });
     return server;
   }
 
   async bindUdp(name: string, options: UdpOptions): Promise<dgram.Socket> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     const place = udpRequest(options);
-    this.#life.requireBoot('bindUdp()');
     const service = (fd: Fd) => UdpService.on(fd, options.type ?? 'udp4');
-    return (await this.#life.claim(name, { place, service })).user;
+    return (await this.#claim('bindUdp()', name, { place, service })).user;
   }
 
   async bindDatagram(
@@ -110,10 +109,9 @@ class WorkerHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
   ): Promise<UnixDatagram> {
     if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
     const place = datagramRequest(address, options);
-    this.#life.requireBoot('bindDatagram()');
     const { mode: _, ...forSocket } = options;
     const service = (fd: Fd) => UnixDatagramService.adopt(fd, forSocket);
-    return (await this.#life.claim(name, { place, service })).user;
+    return (await this.#claim('bindDatagram()', name, { place, service })).user;
   }
 
   put(): never {
@@ -159,6 +157,18 @@ class WorkerHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The answer comes later, perhaps behind ready(): nobody would start that service. */
+  async #claim<S extends Service>(what: string, name: string, wish: Wish<S>): Promise<S> {
+    this.#life.requireBoot(what);
+    return await this.#life.claim(name, {
+      ...wish,
+      service: (...given) => {
+        this.#life.requireBoot(what);
+        return wish.service(...given);
+      },
+    });
   }
 
   /** The program has not asked for it, so that nothing in it hears of a failure: that is a warning. */
