@@ -40,7 +40,6 @@ const REQUIRED = [
   'dist/index.js',
   'dist/index.d.ts',
   'dist/raw.d.ts',
-  'dist/register.js',
   'dist/ws.d.ts',
   'dist/cli/main.js',
   'src/native/binding.gyp',

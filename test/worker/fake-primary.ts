@@ -19,7 +19,7 @@ import type { Ending } from '../helpers/tmp-dir';
 type Heard<T extends WorkerMessage['type']> = Extract<WorkerMessage, { type: T }>;
 
 export interface WorkerSpec {
-  /** Of test/fixtures. Default: pool-worker. */
+  /** Of test/fixtures. Default: worker-program. */
   fixture?: string;
   /** The whole path of a program instead. */
   program?: string;
@@ -107,7 +107,13 @@ export class FakePrimary {
     });
   }
 
-  start({ fixture = 'pool-worker', program, args = [], nodeArgs = [], env = {} }: WorkerSpec = {}): Worker {
+  start({
+    fixture = 'worker-program',
+    program,
+    args = [],
+    nodeArgs = [],
+    env = {},
+  }: WorkerSpec = {}): Worker {
     const { ours, theirs } = openLinkPair();
     const file = program ?? path.join(__dirname, '..', 'fixtures', `${fixture}.js`);
     const { NODE_TEST_CONTEXT: _, NODE_EXTRA_CA_CERTS: __, ...inherited } = process.env;

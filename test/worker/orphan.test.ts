@@ -131,7 +131,7 @@ for (const [how, end] of Object.entries(ends)) {
     const worker = primary.start();
     await worker.hears('hello');
     end(worker);
-    assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_ABORTED');
+    assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_HOLDER_GONE');
     assert.equal((await worker.child.ended).code, 1);
   });
 
@@ -143,7 +143,7 @@ for (const [how, end] of Object.entries(ends)) {
     worker.say(WELCOME);
     await worker.hears('listen');
     end(worker);
-    assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_ABORTED');
+    assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_HOLDER_GONE');
     assert.equal((await worker.child.ended).code, 1);
   });
 
@@ -154,7 +154,7 @@ for (const [how, end] of Object.entries(ends)) {
     end(worker);
     await worker.ends();
     worker.child.write('ready\n');
-    assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_ABORTED');
+    assert.equal((await worker.tells('failed')).code, 'ERR_HANDOFF_HOLDER_GONE');
   });
 
   test(`a primary that ${how} while the worker drains: it drains, and ends with 0`, async (t) => {

@@ -10,7 +10,7 @@ import { httpClient, type Target } from '../helpers/clients';
 import { type Ending, tmpDir } from '../helpers/tmp-dir';
 import { FakePrimary, type Worker } from './fake-primary';
 
-const REGISTER = require.resolve('fdpass/register');
+const REGISTER = require.resolve('#fdpass/register');
 
 function run(primary: FakePrimary, script: Script, where = '0', env = {}): Worker {
   return primary.start({

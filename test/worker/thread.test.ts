@@ -48,7 +48,7 @@ const port = (primary: FakePrimary, name: string) => ({ port: primary.port(name)
 
 test('a thread serves by a handoff, and ends when it is told to stop', async (t) => {
   const primary = new FakePrimary(t);
-  const { peer, thread, exited } = await startThread(t, primary, 'pool-worker', { execArgv: [] });
+  const { peer, thread, exited } = await startThread(t, primary, 'worker-program', { execArgv: [] });
   const lines = createInterface({ input: thread.stdout })[Symbol.asyncIterator]();
   assert.match((await lines.next()).value as string, /"generation":7,"variables":\[\]/);
   assert.match((await lines.next()).value as string, /^listens/);
@@ -68,7 +68,7 @@ for (const delivery of ['shared', 'passed'] as const) {
   test(`${delivery}: a program that knows nothing of pools is a worker in a thread, too`, async (t) => {
     const primary = new FakePrimary(t);
     primary.delivery = delivery;
-    const execArgv = ['--require', require.resolve('fdpass/register')];
+    const execArgv = ['--require', require.resolve('#fdpass/register')];
     const { peer, exited } = await startThread(t, primary, 'unchanged', { execArgv, argv: ['port'] });
     await peer.hears('ready');
     peer.say({ type: 'ping', sequence: 1 });
@@ -83,7 +83,7 @@ test('a thread that is terminated leaves nothing open, and the primary hears of 
   const primary = new FakePrimary(t);
   const before = await settledFdCount();
   const { peer, thread } = await startThread(t, primary, 'unchanged', {
-    execArgv: ['--require', require.resolve('fdpass/register')],
+    execArgv: ['--require', require.resolve('#fdpass/register')],
     argv: ['port'],
   });
   await peer.hears('ready');
@@ -96,7 +96,7 @@ test('a thread that is terminated leaves nothing open, and the primary hears of 
 test('a thread whose primary hangs up drains and ends', async (t) => {
   const primary = new FakePrimary(t);
   const { peer, exited } = await startThread(t, primary, 'unchanged', {
-    execArgv: ['--require', require.resolve('fdpass/register')],
+    execArgv: ['--require', require.resolve('#fdpass/register')],
     argv: ['port'],
   });
   await peer.hears('ready');

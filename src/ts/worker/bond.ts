@@ -74,7 +74,7 @@ export class Bond {
     this.#helloMs = helloMs;
   }
 
-  /** Takes the socket over. @throws ERR_HANDOFF_ABORTED: the primary is gone, or silent for `helloMs` */
+  /** Takes the socket over. @throws ERR_HANDOFF_HOLDER_GONE: the primary is gone, or silent for `helloMs` */
   static async open({ socket, pool }: Appointment, handlers: BondHandlers, helloMs: number): Promise<Bond> {
     const bond = new Bond(pool, handlers, helloMs);
     const hello: WorkerMessage = { type: 'hello', versions: LINK_VERSIONS, pid: process.pid };
@@ -104,7 +104,7 @@ export class Bond {
 
   /**
    * Asks for a listener.
-   * @throws what listen() of a Handoff throws; ERR_HANDOFF_ABORTED: the primary is gone
+   * @throws what listen() of a Handoff throws; ERR_HANDOFF_HOLDER_GONE: the primary is gone
    */
   ask(name: string, place: PlaceRequest): Promise<Given> {
     const link = this.#link;
@@ -277,7 +277,7 @@ function meet(pool: UnixAddress): UnixSeqpacket | undefined {
 
 export function primaryGone(): FdpassError {
   return new FdpassError(
-    'ERR_HANDOFF_ABORTED',
+    'ERR_HANDOFF_HOLDER_GONE',
     'the primary of the pool is gone, and this worker has not served yet; it should exit',
   );
 }

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { DEFAULT_BACKLOG } from '../base/limits';
 import { UnixAddress } from '../fd/address';
 import type { PlaceRequest } from './messages';
-import { unixPlace } from './place-request';
+import { unixPlace } from './place';
 
 export interface Wanted {
   /** The same in every worker. With port 0 one for each place is told by a number behind it. */

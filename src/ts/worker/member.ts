@@ -79,7 +79,7 @@ export class Member {
   /** Whoever waits for the primary to pass no more connections. */
   #dismissed: () => void = () => {};
 
-  /** @throws ERR_HANDOFF_ABORTED: the primary is gone */
+  /** @throws ERR_HANDOFF_HOLDER_GONE: the primary is gone */
   static async begin(appointment: Appointment, settings: MemberSettings): Promise<Member> {
     const member = new Member(appointment, settings);
     try {
@@ -128,7 +128,7 @@ export class Member {
 
   /**
    * Asks the primary for the listener of that name. It does not start yet.
-   * @throws as listen() of a Handoff; ERR_HANDOFF_ABORTED: the primary is gone
+   * @throws as listen() of a Handoff; ERR_HANDOFF_HOLDER_GONE: the primary is gone
    */
   async claim<S extends Service>(name: string, { place, user, service }: Wish<S>): Promise<S> {
     this.requireOpen();

@@ -21,11 +21,11 @@ import type { HandoffEvents } from '../handoff/status';
 import type { UpgradeOptions } from '../handoff/upgrade';
 import type { UnixDatagram } from '../sockets/datagram';
 import { Member, type Wish } from './member';
-import { datagramRequest, streamRequest, udpRequest } from './place-request';
+import { datagramRequest, streamRequest, udpRequest } from './place';
 import type { Appointment } from './post';
 import { serverService } from './server-service';
 
-/** @throws ERR_HANDOFF_ABORTED: the primary is gone */
+/** @throws ERR_HANDOFF_HOLDER_GONE: the primary is gone */
 export async function beginWorker(appointment: Appointment, settings: PlainSettings): Promise<Handoff> {
   const worker: PublicPart = await WorkerHandoff.begin(appointment, settings);
   return worker as Handoff; // it has all that a program can see of one
