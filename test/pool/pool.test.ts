@@ -5,6 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Receipt } from 'fdpass';
 import type { PoolOptions } from '#fdpass/pool/options';
 import { createPool, type Pool } from '#fdpass/pool/pool';
 
@@ -250,4 +251,15 @@ test('the figures of the workers are those of their connections', async (t) => {
     }
     await sleep(10);
   }
+});
+
+test("upgrade() in a worker rolls the pool, and tells the worker's own receipt, or why the roll has failed", async (t) => {
+  const good = await open(t, { workers: 1 });
+  const [before] = good.status().workers;
+  const receipt = (await ask(portOf(good), '/upgrade')) as unknown as Receipt;
+  assert.deepEqual(receipt.predecessor, { pid: before?.pid, generation: 1 });
+  assert.equal(receipt.generation, 2);
+  const bad = await open(t, { workers: 1, env: { FAULT: 'exit@2' } });
+  const { code } = (await ask(portOf(bad), '/upgrade')) as unknown as { code: string };
+  assert.equal(code, 'ERR_POOL_WORKER');
 });

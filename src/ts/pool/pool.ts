@@ -178,6 +178,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const worker = new Worker(identity, startWorker(program), {
       ...hooks,
       listen: (message) => void this.#listen(worker, message),
+      roll: () => this.restart(),
     });
     this.#used.set(worker, new Set());
     worker.on('probation', () => this.emit('ready', infoOf(worker)));

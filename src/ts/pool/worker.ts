@@ -38,6 +38,8 @@ export interface WorkerContext {
   heartbeat: Required<HeartbeatOptions>;
   /** It wants a listener: answer() or refuse(). */
   listen(message: WorkerMessage & { type: 'listen' }): void;
+  /** Its program wants the pool's workers replaced. */
+  roll(): Promise<unknown>;
 }
 
 export interface WorkerEvents {
@@ -198,18 +200,26 @@ export class Worker extends EventEmitter<WorkerEvents> {
       case 'extend':
         if (this.#phase === 'starting') this.#limitBoot(message.ms, ', which it had asked for');
         break;
+      case 'roll':
+        this.#context.roll().catch((error: NodeJS.ErrnoException) => {
+          const { code = 'ERR_HANDOFF_ABORTED', message: reason } = error;
+          this.#send({ type: 'unrolled', code, reason });
+        });
+        break;
       case 'fail':
+        this.#sayStop();
         this.#onLeaving(`it has given up: ${message.reason}`);
         break;
       case 'pong':
         this.#figures = message.figures;
         this.#heartbeat.answered(message.sequence);
         if (message.unwell !== undefined && this.#phase === 'probation') {
-          this.#send({ type: 'stop', drainMs: this.#context.timeouts.drain });
+          this.#sayStop();
           this.#onLeaving(message.unwell);
         }
         break;
       case 'leaving':
+        this.#sayStop();
         this.#onLeaving('it has left by itself');
         break;
     }
@@ -286,6 +296,11 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   #send(message: PrimaryMessage, fds: readonly FdLike[] = []): void {
     this.#link.send(message, fds);
+  }
+
+  /** Also the answer to one that leaves by itself: from here nothing comes for it. */
+  #sayStop(): void {
+    this.#send({ type: 'stop', drainMs: this.#context.timeouts.drain });
   }
 
   #limitBoot(ms: number, more: string): void {
