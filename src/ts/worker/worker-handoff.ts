@@ -57,6 +57,7 @@ class WorkerHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
   #state: HandoffState = 'starting';
   #readyCalled = false;
   #ending: Promise<void> | undefined;
+  #departure: Departure | undefined;
   #resolveSuperseded: (receipt: Receipt) => void = () => {};
 
   constructor(settings: PlainSettings, socket: UnixSeqpacket) {
@@ -231,8 +232,6 @@ class WorkerHandoff extends EventEmitter<HandoffEvents> implements PublicPart {
     if (receipt !== undefined) this.#resolveSuperseded(receipt);
     if (!asked) departure.end(0);
   }
-
-  #departure: Departure | undefined;
 
   async #leave(state: 'closed' | 'superseded', drainMs: number): Promise<Departure> {
     const timeouts = { ...this.#settings.timeouts, drain: drainMs };
