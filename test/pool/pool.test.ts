@@ -229,12 +229,33 @@ test('a port in use makes no pool, and says so as listen() does', async (t) => {
   );
 });
 
-test('a second roll is refused while one is under way', async (t) => {
+test('a roll and scale() refuse each other, and themselves, while one is under way', async (t) => {
   const pool = await open(t);
   const first = pool.restart();
   await assert.rejects(pool.restart(), { code: 'ERR_POOL_BUSY' });
   await assert.rejects(pool.scale(3), { code: 'ERR_POOL_BUSY' });
   assert.equal((await first).replaced.length, 2);
+  const scaled = pool.scale(3);
+  await assert.rejects(pool.restart(), { code: 'ERR_POOL_BUSY' });
+  await assert.rejects(pool.scale(1), { code: 'ERR_POOL_BUSY' });
+  await scaled;
+  assert.equal(pool.size, 3);
+});
+
+test('a program that is not there makes no pool, and its name is told', async () => {
+  const options = { workers: 1, output: 'event', ...QUICK } as const;
+  await assert.rejects(createPool({ ...options, command: ['/nowhere/program'] }), {
+    code: 'ERR_POOL_WORKER',
+    message: /could not be started: spawn \/nowhere\/program ENOENT/,
+  });
+});
+
+test('a roll replaces as many workers at once as it may', async (t) => {
+  const pool = await open(t, { workers: 3, atOnce: 3, probationMs: 400 });
+  const roll = pool.restart();
+  await Promise.all([once(pool, 'ready')]);
+  while (pool.status().workers.filter(({ state }) => state === 'probation').length < 3) await sleep(5);
+  assert.equal((await roll).replaced.length, 3);
 });
 
 test('the figures of the workers are those of their connections', async (t) => {

@@ -51,6 +51,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #used = new Map<Worker, Set<Fd>>();
   #slots: Slot[] = [];
   #roll: { done: number; total: number; since: number } | undefined;
+  #scaling = false;
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -78,11 +79,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * Replaces the workers, `atOnce` at a time, without losing a request: each old one goes on until its successor is ready and
    * has passed its probation. Resolves when the last one has; the old ones may still drain.
    * @throws ERR_POOL_WORKER: a new worker was no good. The roll has stopped there: the old worker of that place serves, as do
-   * those that have not had their turn. ERR_POOL_BUSY: another roll is under way
+   * those that have not had their turn. ERR_POOL_BUSY: another roll, or scale(), is under way
    */
   async restart(): Promise<RollReceipt> {
     this.#requireOpen();
-    this.#requireNoRoll();
+    this.#requireIdle();
     const slots = [...this.#slots];
     const roll = { done: 0, total: slots.length, since: systemProcess.now() };
     this.#roll = roll;
@@ -110,10 +111,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async scale(size: number | 'max'): Promise<void> {
     this.#requireOpen();
-    this.#requireNoRoll();
+    this.#requireIdle();
     const wanted = readSize('size', size);
-    for (const slot of this.#slots.splice(wanted)) void slot.vacate();
-    await this.#grow(wanted);
+    this.#scaling = true;
+    try {
+      for (const slot of this.#slots.splice(wanted)) void slot.vacate();
+      await this.#grow(wanted);
+    } finally {
+      this.#scaling = false;
+    }
   }
 
   status(): PoolStatus {
@@ -209,7 +215,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (this.#closing !== undefined) throw closedError('Pool');
   }
 
-  #requireNoRoll(): void {
+  #requireIdle(): void {
+    if (this.#scaling) throw new FdpassError('ERR_POOL_BUSY', 'scale() is under way: wait for it');
     if (this.#roll === undefined) return;
     const { done, total } = this.#roll;
     throw new FdpassError(

@@ -147,8 +147,8 @@ export class Slot {
   #restartLater(servedMs: number, error?: Error): void {
     if (!this.#wanted) return;
     const pause = this.#backOff.pause(servedMs);
-    if (error !== undefined) this.#hooks.crashed(error, pause);
     this.#cancelRestart = this.#hooks.seam.setTimer(pause, () => this.#restart(), { hold: true });
+    if (error !== undefined) this.#hooks.crashed(error, pause); // last: who listens may throw
   }
 
   #restart(): void {

@@ -28,8 +28,6 @@ export interface Running {
   readonly ended: Promise<WorkerEnd>;
   /** Ends it now. A thread knows SIGKILL only. */
   kill(signal: NodeJS.Signals): void;
-  /** It must not keep this process alive. */
-  unref(): void;
   /** What it prints, with the output mode 'event'. */
   readonly output: Readonly<Partial<Record<OutputStream, Readable>>>;
 }
@@ -77,7 +75,8 @@ function startProcess(program: WorkerProgram, link: Fd): Running {
   });
   link.close();
   const ended = new Promise<WorkerEnd>((resolve) => {
-    child.once('error', (error) => {
+    // Not once: a signal that may not be sent is one more.
+    child.on('error', (error) => {
       // ENOENT is told of the program when it is the folder that is missing. child_process(3)
       if (hasCode(error, 'ENOENT') && !existsSync(program.cwd))
         error.message += `: there is no folder ${program.cwd}`;
@@ -90,18 +89,15 @@ function startProcess(program: WorkerProgram, link: Fd): Running {
     threadId: undefined,
     ended,
     kill: (signal) => void child.kill(signal),
-    unref() {
-      child.unref();
-      for (const stream of [child.stdout, child.stderr]) (stream as { unref?(): void } | null)?.unref?.();
-    },
+    // Null where it is inherited; missing where there were no descriptors for it, and 'error' follows.
     output: {
-      ...(child.stdout === null ? {} : { stdout: child.stdout }),
-      ...(child.stderr === null ? {} : { stderr: child.stderr }),
+      ...(child.stdout ? { stdout: child.stdout } : {}),
+      ...(child.stderr ? { stderr: child.stderr } : {}),
     },
   };
 }
 
-/** The thread duplicates the link; ours is closed with its first word, or its end. */
+/** Consumes the link: the thread duplicates it, and ours is closed with the end of the thread. */
 function startThread(program: WorkerProgram, link: Fd): Running {
   const events = program.output === 'event';
   const thread = new Thread(program.exec, {
@@ -126,7 +122,6 @@ function startThread(program: WorkerProgram, link: Fd): Running {
     threadId: thread.threadId,
     ended,
     kill: () => void thread.terminate(),
-    unref: () => thread.unref(),
     output: events ? { stdout: thread.stdout, stderr: thread.stderr } : {},
   };
 }

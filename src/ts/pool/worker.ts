@@ -1,6 +1,7 @@
 // Worker: one worker as its primary sees it, from its start to its end.
 import { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FdpassError } from '../base/errors';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
@@ -283,7 +284,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
     });
   }
 
-  #onEnded({ code, signal, error }: WorkerEnd): void {
+  async #onEnded({ code, signal, error }: WorkerEnd): Promise<void> {
+    // Its last words are in the link: the loop looks at that between two turns.
+    await nextTurn();
+    await nextTurn();
     this.#deadline();
     this.#heartbeat.stop();
     this.#link.close();
