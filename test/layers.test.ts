@@ -24,6 +24,7 @@ const PURE = [
   'payloads',
   'command',
   'pool-status',
+  'pool-reader',
   'pool-commands',
   'log-feed',
   'holder',

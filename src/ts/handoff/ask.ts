@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
+import { onCancel } from '../base/abort';
 import { FdpassError, hasCode } from '../base/errors';
 import { pathOf, type UnixAddress } from '../fd/address';
 import { UnixSeqpacket } from '../sockets/seqpacket';
@@ -25,6 +26,8 @@ export interface AskOptions {
   more?: Record<string, unknown>;
   /** Of a restart. */
   onProgress?: (progress: Progress) => void;
+  /** Stops waiting: rejects with an AbortError. */
+  signal?: AbortSignal | undefined;
   /** Of a log. @param dropped lines that were left out before these, because we were slow */
   onLines?: (lines: LogLine[], dropped: number) => void;
 }
@@ -98,11 +101,13 @@ class Conversation {
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => this.#tooLate(timeoutMs), this.#end - performance.now());
+    const stopWatching = onCancel({ signal: this.#options.signal }, 'the command', this.#reject);
     this.#listen();
     channel.send(type, payload);
     try {
       return await answer;
     } finally {
+      stopWatching();
       clearTimeout(limit);
       clearTimeout(this.#silence);
       channel.close();

@@ -10,13 +10,8 @@ import {
   textField,
 } from './payloads';
 import { type Progress, type RollFigures, readRollFigures, readRollReceipt } from './pool-commands';
-import {
-  type PoolStatus,
-  type RollReceipt,
-  readPoolStatus,
-  readWorkerStatus,
-  type WorkerStatus,
-} from './pool-status';
+import { readPoolStatus, readWorkerStatus } from './pool-reader';
+import type { PoolStatus, RollReceipt, WorkerStatus } from './pool-status';
 import type { Receipt } from './receipt';
 import type { ListenerStatus } from './status';
 

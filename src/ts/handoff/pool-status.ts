@@ -1,6 +1,5 @@
 // What a pool tells of itself over the control socket: its workers, and how they were replaced. Pure.
-import { protocolError } from './frame';
-import { countField, numberField, textField } from './payloads';
+import { countField } from './payloads';
 
 /**
  * 'starting': it boots. 'probation': it serves, and the worker that it replaces does too. 'serving'. 'leaving': it takes
@@ -79,52 +78,10 @@ export interface PoolStatus {
 
 type Payload = Record<string, unknown>;
 
-const STATES: readonly unknown[] = ['starting', 'probation', 'serving', 'leaving', 'waiting'];
 const FIGURES = ['ageMs', 'connections', 'accepted', 'requests', 'loopLagMs', 'rssBytes', 'cpuMs'] as const;
 
 /** What is no figure is left out. */
 export function readWorkerFigures(payload: Payload): WorkerFigures {
   const told = FIGURES.map((name) => [name, countField(payload, name)] as const);
   return Object.fromEntries(told.filter(([, value]) => value !== undefined));
-}
-
-/** @param workers that have come before @throws ERR_HANDOFF_PROTOCOL */
-export function readPoolStatus(payload: Payload, workers: WorkerStatus[]): PoolStatus {
-  const roll = payload['roll'];
-  return {
-    balance: textField(payload, 'balance') as Balance,
-    kind: payload['kind'] === 'threads' ? 'threads' : 'processes',
-    size: numberField(payload, 'size'),
-    workers,
-    ...(typeof roll === 'object' && roll !== null ? { roll: readRoll(roll as Payload) } : {}),
-  };
-}
-
-function readRoll(payload: Payload): NonNullable<PoolStatus['roll']> {
-  const [done, total, ageMs] = ['done', 'total', 'ageMs'].map((name) => numberField(payload, name));
-  return { done, total, ageMs } as NonNullable<PoolStatus['roll']>;
-}
-
-/** @throws ERR_HANDOFF_PROTOCOL */
-export function readWorkerStatus(value: unknown): WorkerStatus {
-  if (typeof value !== 'object' || value === null) throw protocolError('a worker is not an object');
-  const entry = value as Payload;
-  if (!STATES.includes(entry['state']))
-    throw protocolError(`the state ${entry['state']} of a worker is unknown`);
-  const threadId = countField(entry, 'threadId');
-  const last = entry['lastExit'];
-  return {
-    worker: numberField(entry, 'worker'),
-    generation: numberField(entry, 'generation'),
-    pid: numberField(entry, 'pid'),
-    state: entry['state'] as WorkerState,
-    restarts: numberField(entry, 'restarts'),
-    ...(threadId === undefined ? {} : { threadId }),
-    ...readWorkerFigures(entry),
-    ...(typeof last === 'object' && last !== null ? { lastExit: readExit(last as Payload) } : {}),
-  };
-}
-
-function readExit(payload: Payload): WorkerExit {
-  return { reason: textField(payload, 'reason').slice(0, 256), agoMs: numberField(payload, 'agoMs') };
 }
