@@ -5,7 +5,7 @@ import test from 'node:test';
 import { binding } from '#fdpass/native/binding';
 import { fdCount } from '../helpers/fd-count';
 
-const WITHOUT_ARGUMENTS = new Set(['usePollThread']);
+const WITHOUT_ARGUMENTS = new Set(['usePollThread', 'peekEndedChild']);
 
 const wrong: unknown[] = [undefined, null, {}, () => {}, Symbol('no')];
 

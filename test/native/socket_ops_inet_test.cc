@@ -1,5 +1,7 @@
 // Tests of core/socket_ops.h on TCP and UDP. Those on IPv6 pass without a word where there is no
 // ::1.
+#include <vector>
+
 #include "check.h"
 #include "core/socket_ops.h"
 #include "pipe.h"
@@ -93,4 +95,73 @@ TEST("an address that is not this machine's is refused") {
 TEST("a TCP connection has nobody's credentials") {
   const auto listener = MUST(ListenTcp(Address("127.0.0.1"), 8, kPlain));
   CHECK_FAILS(fdpass::PeerCredentials(listener.borrow()), ENOTCONN, "getsockopt");
+}
+
+namespace {
+
+constexpr int kConnections = 60;
+
+// How many of so many new connections each listener of the group got.
+std::vector<int> Spread(const std::vector<UniqueFd>& group) {
+  const auto address = Bound(group[0]);
+  for (int i = 0; i < kConnections; i++) CHECK_EQ(ConnectError("127.0.0.1", address.port()), 0);
+  std::vector<int> counts;
+  for (const auto& listener : group) {
+    UniqueFd accepted[kConnections];
+    const auto count = fdpass::AcceptBatch(listener.borrow(), accepted, kConnections);
+    counts.push_back(count.ok() ? static_cast<int>(count.value()) : 0);
+  }
+  return counts;
+}
+
+std::vector<UniqueFd> ListenTogether(size_t count) {
+  std::vector<UniqueFd> group;
+  group.push_back(MUST(ListenTcp(Address("127.0.0.1"), 128, kReusePort)));
+  while (group.size() < count) group.push_back(MUST(ListenTcp(Bound(group[0]), 128, kReusePort)));
+  return group;
+}
+
+}  // namespace
+
+TEST("connections are steered to the first listeners of a group, whichever of them says so") {
+  const auto group = ListenTogether(3);
+  MUST(fdpass::SteerReuseport(group[2].borrow(), 2));
+  const auto two = Spread(group);
+  CHECK(two[0] > 0 && two[1] > 0);
+  CHECK_EQ(two[0] + two[1], kConnections);
+  MUST(fdpass::SteerReuseport(group[0].borrow(), 1));
+  CHECK_EQ(Spread(group)[0], kConnections);
+  MUST(fdpass::SteerReuseport(group[0].borrow(), 3));
+  const auto three = Spread(group);
+  CHECK(three[0] > 0 && three[1] > 0 && three[2] > 0);
+}
+
+TEST("the place of a listener that closes is taken by the last one") {
+  auto group = ListenTogether(3);
+  MUST(fdpass::SteerReuseport(group[0].borrow(), 1));
+  group[0] = UniqueFd();
+  group.erase(group.begin());
+  const auto counts = Spread(group);
+  CHECK_EQ(counts[1], kConnections);
+}
+
+TEST("a listener without a share gets no connection, one with more gets more") {
+  const auto group = ListenTogether(3);
+  MUST(fdpass::ShareReuseport(group[0].borrow(), {0, 19, 1}));
+  const auto counts = Spread(group);
+  CHECK_EQ(counts[0], 0);
+  CHECK(counts[1] > counts[2]);
+  CHECK_EQ(counts[1] + counts[2], kConnections);
+}
+
+TEST("shares that are none, too large or of a socket without a group are refused") {
+  const auto group = ListenTogether(1);
+  const auto fd = group[0].borrow();
+  CHECK_FAILS(fdpass::ShareReuseport(fd, {}), EINVAL, "setsockopt");
+  CHECK_FAILS(fdpass::ShareReuseport(fd, {0, 0}), EINVAL, "setsockopt");
+  CHECK_FAILS(fdpass::ShareReuseport(fd, {UINT32_MAX, 1}), EINVAL, "setsockopt");
+  CHECK_FAILS(fdpass::SteerReuseport(fd, 5000), EINVAL, "setsockopt");
+  MUST(fdpass::SteerReuseport(fd, 2000));
+  const auto alone = MUST(ListenTcp(Address("127.0.0.1"), 8, kPlain));
+  CHECK_FAILS(fdpass::SteerReuseport(alone.borrow(), 1), EINVAL, "setsockopt");
 }

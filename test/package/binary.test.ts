@@ -14,7 +14,7 @@ const ALLOWED = new Set(
    abort accept4 bind close connect dup2 epoll_create1 epoll_ctl epoll_wait eventfd fchmod fcntl flock free getpeername
    getsockname getsockopt if_indextoname if_nametoindex inet_ntop inet_pton ioctl listen malloc memchr memcmp memcpy
    memmove memset open poll pthread_create pthread_join pthread_sigmask send setsockopt
-   shutdown sigfillset socket socketpair strlen strnlen syscall write`.split(/\s+/),
+   shutdown sigfillset socket socketpair strlen strnlen syscall waitid waitpid write`.split(/\s+/),
 );
 
 /** Of libuv. Deno has few of its functions, and one that it lacks would keep the whole addon from loading. */

@@ -1,6 +1,9 @@
 #include "socket_ops.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
+
+#include <numeric>
 
 #include "platform.h"
 
@@ -132,6 +135,47 @@ Result<UniqueFd> ListenTcp(const InetAddress& address, int backlog, InetOptions 
 
 Result<UniqueFd> BindUdp(const InetAddress& address, InetOptions options) {
   return BindInet(SOCK_DGRAM, address, options);
+}
+
+namespace {
+
+// By chance and not by the hash of the flow, which is 0 for all on a card that makes none. Of TCP
+// one packet of a connection is asked about: the SYN. (With UDP every datagram would be.)
+std::vector<sock_filter> SharingProgram(const std::vector<uint32_t>& shares, uint32_t sum) {
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sum),
+  };
+  uint32_t end = 0;
+  for (uint32_t place = 0; place < shares.size(); place++) {
+    if (shares[place] == 0) continue;
+    end += shares[place];
+    if (end != sum) program.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, end, 1, 0));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, place));
+    if (end == sum) break;
+  }
+  return program;
+}
+
+}  // namespace
+
+Result<void> ShareReuseport(BorrowedFd socket, const std::vector<uint32_t>& shares) {
+  const uint64_t sum = std::accumulate(shares.begin(), shares.end(), uint64_t{0});
+  if (sum == 0 || sum > UINT32_MAX) return SysError{EINVAL, "setsockopt"};
+  auto filter = SharingProgram(shares, static_cast<uint32_t>(sum));
+  // As many workers as there are instructions for: nobody has 2000.
+  if (filter.size() > BPF_MAXINSNS) return SysError{EINVAL, "setsockopt"};
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) ==
+      -1) {
+    return SysError{errno, "setsockopt"};
+  }
+  return {};
+}
+
+Result<void> SteerReuseport(BorrowedFd socket, size_t count) {
+  if (count > BPF_MAXINSNS) return SysError{EINVAL, "setsockopt"};
+  return ShareReuseport(socket, std::vector<uint32_t>(count, 1));
 }
 
 Result<int> GetOption(BorrowedFd socket, int level, int option) {

@@ -44,6 +44,16 @@ struct InetOptions {
 Result<UniqueFd> ListenTcp(const InetAddress& address, int backlog, InetOptions options);
 Result<UniqueFd> BindUdp(const InetAddress& address, InetOptions options);
 
+// New connections of the SO_REUSEPORT group that `socket` is in, which are otherwise spread over
+// all of it: the socket at place i gets its share of them by chance, shares[i] of their sum, and
+// none with 0 or behind the last one. Places are those of the order of listen(2); when a socket
+// closes, the last one takes its place. Replaces what was set before, for the whole group.
+// SO_ATTACH_REUSEPORT_CBPF, socket(7). EINVAL: no share is above 0, their sum does not fit, or the
+// socket is in no group.
+Result<void> ShareReuseport(BorrowedFd socket, const std::vector<uint32_t>& shares);
+// The same, evenly among the first `count`.
+Result<void> SteerReuseport(BorrowedFd socket, size_t count);
+
 // Integer options only.
 Result<int> GetOption(BorrowedFd socket, int level, int option);
 Result<void> SetOption(BorrowedFd socket, int level, int option, int value);

@@ -10,6 +10,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   fdpass::ExportMemfdBinding(env, exports);
   fdpass::ExportSocketBinding(env, exports);
   fdpass::ExportMessageBinding(env, exports);
+  fdpass::ExportProcessBinding(env, exports);
   fdpass::ExportRawBinding(env, exports);
   fdpass::ExportWatcherBinding(env, exports);
   return exports;

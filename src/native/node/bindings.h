@@ -10,6 +10,7 @@ void ExportFdBinding(Napi::Env env, Napi::Object exports);
 void ExportMemfdBinding(Napi::Env env, Napi::Object exports);
 void ExportSocketBinding(Napi::Env env, Napi::Object exports);
 void ExportMessageBinding(Napi::Env env, Napi::Object exports);
+void ExportProcessBinding(Napi::Env env, Napi::Object exports);
 void ExportRawBinding(Napi::Env env, Napi::Object exports);
 void ExportWatcherBinding(Napi::Env env, Napi::Object exports);
 

@@ -95,6 +95,17 @@ Napi::Value BindToUdp(Napi::Env env, const std::string& text, int port, bool reu
   return FromFd(env, BindUdp(address.value(), {reuse_port, ipv6_only}));
 }
 
+// steerReuseport(fd, count)
+Napi::Value Steer(Napi::Env env, BorrowedFd fd, int count) {
+  return ThrowOnError(env, SteerReuseport(fd, static_cast<size_t>(count)));
+}
+
+// shareReuseport(fd, shares)
+Napi::Value Share(Napi::Env env, BorrowedFd fd, Bytes shares) {
+  const auto* first = reinterpret_cast<const uint32_t*>(shares.data);
+  return ThrowOnError(env, ShareReuseport(fd, {first, first + shares.size / sizeof(uint32_t)}));
+}
+
 // getXxx(fd): number, setXxx(fd, value); all of them at SOL_SOCKET
 template <int Option>
 Napi::Value Get(Napi::Env env, BorrowedFd fd) {
@@ -159,6 +170,8 @@ void ExportSocketBinding(Napi::Env env, Napi::Object exports) {
   Export<AcceptSockets>(env, exports, "accept");
   Export<ListenOnTcp>(env, exports, "listenTcp");
   Export<BindToUdp>(env, exports, "bindUdp");
+  Export<Steer>(env, exports, "steerReuseport");
+  Export<Share>(env, exports, "shareReuseport");
   Export<Set<SO_PASSCRED>>(env, exports, "setPassCredentials");
   Export<Set<kSoPassPidFd>>(env, exports, "setPassPidFd");
   Export<Set<kSoPassRights>>(env, exports, "setPassRights");

@@ -35,6 +35,11 @@ const LACKS = {
     instead:
       'Open /proc/self/fd/N by node:fs while the Fd is open: that is the same file with an offset of its own',
   },
+  /** Bun and Deno: no handle of net calls onconnection(). */
+  'connection of another acceptor': {
+    what: 'giving a server a connection that another process has accepted',
+    instead: 'Let every worker accept itself: the balance kernel or reuseport',
+  },
   /** Deno: handles of net and dgram have no `fd`. Bun: those of http. */
   'descriptor of an object': {
     what: 'looking up the descriptor of an object of net, http or dgram',

@@ -44,23 +44,36 @@ export class Gate {
 
   /** Undoes shut(), at once. */
   reopen(fd: Fd, backlog: number): void {
+    this.reopenBy(() => {
+      const spare = this.#spare ?? Fd.dup(fd);
+      this.#spare = undefined;
+      // Node owns the number from here, also if it fails; then the server's 'error' event says why.
+      this.#server.listen({ fd: spare.detach() }, backlog);
+    });
+  }
+
+  /** The same in another way, in which the server listens from here. */
+  reopenBy(listen: () => void): void {
     if (this.#unmute === undefined) return; // it was not open
-    const spare = this.#spare ?? Fd.dup(fd);
-    this.#spare = undefined;
-    // Node owns the number from here, also if it fails; then the server's 'error' event says why.
-    this.#server.listen({ fd: spare.detach() }, backlog);
+    listen();
+    this.#closeDue = false; // it accepts again
+    this.#dropSpare();
     Reflect.deleteProperty(this.#server, 'address');
   }
 
   /** Shut for good. */
   retire(fd: Fd): void {
     this.shut(fd);
-    this.#spare?.close();
-    this.#spare = undefined;
+    this.#dropSpare();
     this.#unmute?.();
     if (!this.#closeDue) return; // Node will say it when the last connection has ended
     this.#closeDue = false;
     process.nextTick(() => this.#server.emit('close'));
+  }
+
+  #dropSpare(): void {
+    this.#spare?.close();
+    this.#spare = undefined;
   }
 
   // emit() itself, and not the listeners: http.Server has one of its own for 'listening', which would begin to
@@ -74,7 +87,7 @@ export class Gate {
         return false;
       }
       if (this.#unmute !== undefined && event === 'listening') {
-        this.#closeDue = false; // it accepts again
+        this.#closeDue = false;
         this.#unmute();
         return false;
       }

@@ -53,7 +53,7 @@ export class ServerService implements Service {
   }
 
   ticketKeys(): string | undefined {
-    return this.user instanceof tls.Server ? this.user.getTicketKeys().toString('base64') : undefined;
+    return ticketKeysOf(this.user);
   }
 
   start(fd: Fd): Promise<void> {
@@ -88,7 +88,11 @@ export class ServerService implements Service {
 /** tls.Server.setTicketKeys() takes 48 bytes: name, HMAC key, AES key. */
 const TICKET_KEY_BYTES = 48;
 
-function useTicketKeys(server: net.Server, text: string | undefined): void {
+export function ticketKeysOf(server: net.Server): string | undefined {
+  return server instanceof tls.Server ? server.getTicketKeys().toString('base64') : undefined;
+}
+
+export function useTicketKeys(server: net.Server, text: string | undefined): void {
   if (text === undefined || !(server instanceof tls.Server)) return;
   const keys = Buffer.from(text, 'base64');
   if (keys.length === TICKET_KEY_BYTES) server.setTicketKeys(keys);

@@ -61,6 +61,11 @@ export interface Binding {
   seal(fd: number): void;
   isSealed(fd: number): boolean;
 
+  /** A child that has ended and was not waited for, or 0. It is left so. */
+  peekEndedChild(): number;
+  /** Waits for an ended child, which must not be one that libuv has started. False: it has not ended, or is none. */
+  reapChild(pid: number): boolean;
+
   openSocket(type: number): number;
   openPair(type: number): [number, number];
   bind(fd: number, sunPath: Uint8Array): void;
@@ -75,6 +80,10 @@ export interface Binding {
   accept(fd: number, accepted: Int32Array): number;
   listenTcp(address: string, port: number, backlog: number, reusePort: boolean, ipv6Only: boolean): number;
   bindUdp(address: string, port: number, reusePort: boolean, ipv6Only: boolean): number;
+  /** New connections of the group of `fd` go to the first `count` sockets by chance; count is 1 or more. */
+  steerReuseport(fd: number, count: number): void;
+  /** The same with a share for each place; 0 is none. Places: the order of listen(); a closed one's is taken by the last one. */
+  shareReuseport(fd: number, shares: Uint32Array): void;
   setPassCredentials(fd: number, value: number): void;
   setPassPidFd(fd: number, value: number): void;
   setPassRights(fd: number, value: number): void;
