@@ -16,6 +16,11 @@ interface Entry {
 /** In the order of the help. A command is one file of this folder and one entry here. */
 const COMMANDS: readonly Entry[] = [
   {
+    name: 'run',
+    summary: 'run a server as a pool of workers, without changing it',
+    load: async () => (await import('./run.js')).run,
+  },
+  {
     name: 'restart',
     summary: 'replace a service, or the workers of a pool, without losing a request',
     load: async () => (await import('./restart.js')).restart,
