@@ -15,8 +15,8 @@ import { tmpDir } from '../helpers/tmp-dir';
 const PROGRAM = ['--', 'node', 'server.js'];
 
 test('without options it is a worker for each processor, of processes, and nothing is watched', () => {
-  const { plan, watch, json } = readRunOptions(['--name', 'shop', ...PROGRAM, '--port', '80']);
-  assert.deepEqual([watch, json], [undefined, false]);
+  const { plan, ...others } = readRunOptions(['--name', 'shop', ...PROGRAM, '--port', '80']);
+  assert.deepEqual(others, { watch: undefined, json: false, metrics: undefined });
   assert.deepEqual(plan, {
     name: 'shop',
     command: ['node', 'server.js', '--port', '80'],
@@ -26,7 +26,6 @@ test('without options it is a worker for each processor, of processes, and nothi
     waitReady: false,
     probationMs: undefined,
     drainMs: undefined,
-    metrics: undefined,
   });
 });
 
@@ -64,7 +63,7 @@ test('each option is read', () => {
 });
 
 test('metrics are at a port of this machine, an address, a path or a name', () => {
-  const at = (text: string) => readRunOptions(['--metrics', text, ...PROGRAM]).plan.metrics;
+  const at = (text: string) => readRunOptions(['--metrics', text, ...PROGRAM]).metrics;
   assert.deepEqual(at('9100'), { port: 9100, host: '127.0.0.1' });
   assert.deepEqual(at('0.0.0.0:9100'), { port: 9100, host: '0.0.0.0' });
   assert.deepEqual(at('[::1]:9100'), { port: 9100, host: '::1' });

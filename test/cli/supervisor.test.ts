@@ -55,7 +55,7 @@ class FakeRunPool extends EventEmitter<RunPoolEvents> implements RunPool {
       workerStatus(2, { pid: 0, state: 'waiting' }),
       workerStatus(3, { threadId: 1 }),
     ];
-    return { balance: 'kernel', kind: 'processes', size: 3, workers };
+    return { balance: 'kernel', kind: 'processes', size: 3, listeners: [], workers };
   }
 }
 

@@ -54,7 +54,15 @@ export class FakePool implements PoolHooks {
     const { workers, progress } = this;
     const roll = progress && { done: progress.done, total: progress.total, ageMs: progress.ageMs };
     const size = workers.length;
-    return { balance: 'least', kind: 'processes', size, workers, ...(roll === undefined ? {} : { roll }) };
+    const listeners = [{ name: 'web', address: '127.0.0.1:80' }];
+    return {
+      balance: 'least',
+      kind: 'processes',
+      size,
+      listeners,
+      workers,
+      ...(roll === undefined ? {} : { roll }),
+    };
   }
 
   rolling(): RollProgress | undefined {

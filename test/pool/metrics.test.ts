@@ -12,7 +12,7 @@ import { workerStatus } from '../helpers/fake-pool';
 function report(workers: WorkerStatus[], more: Partial<PoolReport> = {}): PoolReport {
   return {
     name: 'shop',
-    pool: { balance: 'least', kind: 'processes', size: workers.length, workers },
+    pool: { balance: 'least', kind: 'processes', size: workers.length, listeners: [], workers },
     rolls: { committed: 2, failed: 1, rolledback: 0 },
     primary: { pid: 1, generation: 1, rssBytes: 40e6, cpuMs: 1_500, ageMs: 10 },
     ...more,

@@ -6,7 +6,7 @@ import { validateHandoffName } from '../handoff/control-address';
 import { UsageError } from './command';
 import { orTeach, parseCommandLine } from './command-line';
 import type { PoolPlan } from './make-pool';
-import { readMetricsPlace } from './metrics-place';
+import { type MetricsPlace, readMetricsPlace } from './metrics-place';
 import { readNodeProgram, requireNodeProgram } from './program';
 import { serviceName } from './service-name';
 import { readCount } from './target';
@@ -31,6 +31,8 @@ export interface RunOptions {
   /** Files and folders; undefined: do not watch. */
   watch: string[] | undefined;
   json: boolean;
+  /** undefined: nobody asks for them. */
+  metrics: MetricsPlace | undefined;
 }
 
 /** @throws UsageError */
@@ -54,8 +56,8 @@ export function readRunOptions(args: readonly string[]): RunOptions {
       waitReady: values['wait-ready'] ?? false,
       probationMs: probation === undefined ? undefined : readCount('--probation', probation, MAX_TIMEOUT_MS),
       drainMs: drain === undefined ? undefined : readDrain(drain),
-      metrics: metrics === undefined ? undefined : readMetricsPlace(metrics),
     },
+    metrics: metrics === undefined ? undefined : readMetricsPlace(metrics),
   };
 }
 

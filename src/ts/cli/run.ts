@@ -1,9 +1,11 @@
 // fdpass run: a program as a pool of workers, under a supervisor that stays in the foreground.
 import { hasCode } from '../base/errors';
 import { LogBook } from '../pool/log-book';
+import type { PoolReport } from '../pool/metrics';
 import { Announcer } from './announcer';
 import type { Command } from './command';
 import { makePool } from './make-pool';
+import { serveMetrics } from './metrics-endpoint';
 import { problemOf } from './program';
 import { reapOrphans } from './reaper';
 import { readRunOptions } from './run-options';
@@ -54,7 +56,7 @@ Exit code:
   64    the command line is wrong
 `,
   async run(args) {
-    const { plan, watch, json } = readRunOptions(args);
+    const { plan, watch, json, metrics } = readRunOptions(args);
     const streams = { stdout: process.stdout, stderr: process.stderr };
     for (const stream of Object.values(streams)) neverBlock(stream);
     const announcer = new Announcer(plan.name, { json, env: process.env, streams });
@@ -76,12 +78,26 @@ Exit code:
       kill: signalGroup,
       exit: (code) => process.exit(code),
     });
+    const report = (): PoolReport => ({ name: plan.name, ...supervisor.report(), primary: primary() });
+    const stopMetrics = metrics === undefined ? () => {} : await serveMetrics(metrics, report);
     const code = await supervisor.run();
+    stopMetrics();
     stopReaping();
     setTimeout(() => process.exit(code), FLUSH_MS).unref();
     return code;
   },
 };
+
+function primary(): PoolReport['primary'] {
+  const { user, system } = process.cpuUsage();
+  return {
+    pid: process.pid,
+    generation: 1,
+    rssBytes: process.memoryUsage.rss(),
+    cpuMs: (user + system) / 1_000,
+    ageMs: process.uptime() * 1_000,
+  };
+}
 
 /** A terminal that was stopped by Ctrl-S must not stop the pool: Node writes to one synchronously, unless it is told. */
 function neverBlock(stream: NodeJS.WriteStream): void {

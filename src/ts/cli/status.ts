@@ -19,7 +19,7 @@ ${TARGET_HELP}
                  listeners: [{ name, address, inherited, connections }],
                  generations: [{ generation, pid, state, ageMs?, connections?, rssBytes? }],
                  lastFailure?: { code, reason, agoMs },
-                 pool?: { balance, kind, size, roll?: { done, total, ageMs }, workers: [{ worker, generation, pid,
+                 pool?: { balance?, kind, size, roll?: { done, total, ageMs }, workers: [{ worker, generation, pid,
                  threadId?, state, restarts, ageMs?, connections?, accepted?, requests?, loopLagMs?, rssBytes?, cpuMs?,
                  lastExit?: { reason, agoMs } }] } } }
   --timeout MS   stop waiting after so many milliseconds
@@ -54,7 +54,7 @@ function statusText(service: ServiceStatus): string {
   const rows = listeners.map(({ name, address, inherited, connections }) => [
     name,
     address,
-    inherited ? 'inherited' : 'bound',
+    pool === undefined ? (inherited ? 'inherited' : 'bound') : undefined,
     pool === undefined ? String(connections) : undefined, // the workers have them
   ]);
   const table = formatTable(['LISTENER', 'ADDRESS', 'FROM', 'CONNECTIONS'], rows);

@@ -2,7 +2,10 @@
 // exit code that a shell expects.
 import { constants } from 'node:os';
 import path from 'node:path';
+import { hasCode } from '../base/errors';
 import type { LogLine } from '../handoff/pool-commands';
+import type { PoolStatus } from '../handoff/pool-status';
+import type { RollCounts } from '../pool/metrics';
 import type { Announcer } from './announcer';
 import { EXIT } from './command';
 import { startFailureCode } from './program';
@@ -39,6 +42,7 @@ export class Supervisor {
   readonly #writers = new Map<string, ReturnType<SupervisorOptions['open']>>();
   readonly #undo: (() => void)[] = [];
   #pool: RunPool | undefined;
+  readonly #rolls: RollCounts = { committed: 0, failed: 0, rolledback: 0 };
   #serving = false;
   #rolling = false;
   /** Somebody wants a roll behind the one that is under way. */
@@ -72,6 +76,12 @@ export class Supervisor {
     }
   }
 
+  /** Before the first start there is nothing to tell. */
+  report(): { pool: PoolStatus; rolls: RollCounts } {
+    const none: PoolStatus = { kind: 'processes', size: 0, listeners: [], workers: [] };
+    return { pool: this.#pool?.status() ?? none, rolls: this.#rolls };
+  }
+
   /** @returns undefined: the workers serve; else why they do not */
   async #begin(): Promise<number | undefined> {
     const { makePool, announcer } = this.#options;
@@ -81,7 +91,7 @@ export class Supervisor {
     try {
       await pool.begin();
       this.#serving = true;
-      announcer.say('serving', `${workersOf(pool.status().size)} serve`);
+      announcer.say('serving', workersOf(pool.status().size, 'serves', 'serve'));
       return undefined;
     } catch (error) {
       if (this.#stopping === undefined) announcer.say('failed', `the start has failed: ${firstLine(error)}`);
@@ -200,8 +210,10 @@ export class Supervisor {
     const { announcer } = this.#options;
     try {
       const { replaced, ms } = await (this.#pool as RunPool).restart();
-      announcer.say('rolled', `${workersOf(replaced.length)} were replaced in ${formatMs(ms)}`);
+      this.#rolls.committed++;
+      announcer.say('rolled', `${workersOf(replaced.length, 'was', 'were')} replaced in ${formatMs(ms)}`);
     } catch (error) {
+      this.#rolls[hasCode(error, 'ERR_HANDOFF_ROLLED_BACK') ? 'rolledback' : 'failed']++;
       if (this.#stopping === undefined)
         announcer.say('failed', `the roll has stopped, the old workers serve on: ${firstLine(error)}`);
     }
@@ -238,8 +250,8 @@ function called({ worker, pid }: RunWorker): string {
   return pid === 0 ? `worker ${worker}` : `worker ${worker} (pid ${pid})`;
 }
 
-function workersOf(count: number): string {
-  return count === 1 ? '1 worker' : `${count} workers`;
+function workersOf(count: number, one: string, several: string): string {
+  return count === 1 ? `1 worker ${one}` : `${count} workers ${several}`;
 }
 
 function formatPause(ms: number): string {

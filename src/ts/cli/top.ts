@@ -129,8 +129,9 @@ async function* looks(
 function pageOf(status: ServiceStatus, meter: RateMeter): string {
   const { name, pid, generation, ageMs, rssBytes, connections, pool } = status;
   if (pool === undefined) return `${name} is no pool any more`;
+  const balance = pool.balance === undefined ? '' : `, balance ${pool.balance}`;
   const head = [
-    `${name}: ${pool.size} ${pool.kind}, balance ${pool.balance}; ${connections} connections`,
+    `${name}: ${pool.size} ${pool.kind}${balance}; ${connections} connections`,
     `held by process ${pid}, generation ${generation}, for ${formatMs(ageMs)}, ${formatBytes(rssBytes)}`,
   ];
   const remarks = [rollLine(pool), ...crashLines(pool)].filter((line) => line !== undefined);

@@ -8,6 +8,7 @@ import type { PoolHooks, Progress } from './pool-commands';
 import { repeat, scalePool, sendLogs, sendPool } from './pool-desk';
 import type { ProcessSeam } from './process';
 import type { Receipt } from './receipt';
+import type { ListenerStatus } from './status';
 import type { UpgradeError } from './upgrade';
 
 export interface CommandHooks {
@@ -164,16 +165,24 @@ export class CommandDesk {
   }
 
   #status(status: ServiceStatus, channel: ControlChannel): Result {
-    sendListeners(status, channel);
-    const told = { ...status, listeners: [] };
     const pool = this.#hooks.pool?.status();
-    if (pool === undefined) return { outcome: 'status', status: told };
+    const told = { ...status, listeners: [] };
+    if (pool === undefined) {
+      sendListeners(status.listeners, channel);
+      return { outcome: 'status', status: told };
+    }
+    sendListeners(pool.listeners.map(asListener), channel);
     const connections = pool.workers.reduce((sum, worker) => sum + (worker.connections ?? 0), 0);
     return { outcome: 'status', status: { ...told, connections, pool: sendPool(pool, channel) } };
   }
 }
 
-function sendListeners({ listeners }: ServiceStatus, channel: ControlChannel): void {
+/** The connections to it are the workers'. */
+function asListener({ name, address }: { name: string; address: string }): ListenerStatus {
+  return { name, address, inherited: false, connections: 0 };
+}
+
+function sendListeners(listeners: readonly ListenerStatus[], channel: ControlChannel): void {
   for (let at = 0; at < listeners.length; at += LISTENERS_PER_FRAME)
     channel.send('PROGRESS', { listeners: listeners.slice(at, at + LISTENERS_PER_FRAME) });
 }

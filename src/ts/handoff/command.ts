@@ -161,7 +161,8 @@ export function readResult(payload: Payload, ahead: Ahead): Result {
   }
 }
 
-function readStatus(payload: Payload, { listeners, workers }: Ahead): ServiceStatus {
+function readStatus(payload: Payload, ahead: Ahead): ServiceStatus {
+  const { listeners } = ahead;
   return {
     name: textField(payload, 'name'),
     pid: numberField(payload, 'pid'),
@@ -177,7 +178,7 @@ function readStatus(payload: Payload, { listeners, workers }: Ahead): ServiceSta
       : { lastFailure: readLastFailure(objectOf(payload['lastFailure'], 'lastFailure')) }),
     ...(payload['pool'] === undefined
       ? {}
-      : { pool: readPoolStatus(objectOf(payload['pool'], 'pool'), workers) }),
+      : { pool: readPoolStatus(objectOf(payload['pool'], 'pool'), ahead) }),
   };
 }
 

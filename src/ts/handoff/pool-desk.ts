@@ -54,12 +54,12 @@ export async function sendLogs(
   return { outcome: 'logs' };
 }
 
-/** The workers go ahead. @returns the rest */
+/** The workers go ahead, and the listeners have. @returns the rest */
 export function sendPool(status: PoolStatus, channel: ControlChannel): PoolStatus {
   const { workers } = status;
   for (let at = 0; at < workers.length; at += WORKERS_PER_FRAME)
     channel.send('PROGRESS', { workers: workers.slice(at, at + WORKERS_PER_FRAME) });
-  return { ...status, workers: [] };
+  return { ...status, listeners: [], workers: [] };
 }
 
 /** Now and each BEAT_MS. @returns ends it */

@@ -9,19 +9,24 @@ import {
   type WorkerState,
   type WorkerStatus,
 } from './pool-status';
+import type { ListenerStatus } from './status';
 
 type Payload = Record<string, unknown>;
 
 const STATES: readonly unknown[] = ['starting', 'probation', 'serving', 'leaving', 'waiting'];
 
-/** @param workers that have come before @throws ERR_HANDOFF_PROTOCOL */
-export function readPoolStatus(payload: Payload, workers: WorkerStatus[]): PoolStatus {
-  const roll = payload['roll'];
+/** @param ahead what has come before @throws ERR_HANDOFF_PROTOCOL */
+export function readPoolStatus(
+  payload: Payload,
+  ahead: { listeners: readonly ListenerStatus[]; workers: WorkerStatus[] },
+): PoolStatus {
+  const { balance, roll } = payload;
   return {
-    balance: textField(payload, 'balance') as Balance,
+    ...(typeof balance === 'string' ? { balance: balance as Balance } : {}),
     kind: payload['kind'] === 'threads' ? 'threads' : 'processes',
     size: numberField(payload, 'size'),
-    workers,
+    listeners: ahead.listeners.map(({ name, address }) => ({ name, address })),
+    workers: ahead.workers,
     ...(typeof roll === 'object' && roll !== null ? { roll: readRoll(roll as Payload) } : {}),
   };
 }

@@ -1,4 +1,4 @@
-// What a pool tells of itself over the control socket: its workers, and how they were replaced. Pure.
+// What a pool tells of itself: its workers, and how they were replaced. Pure.
 import { countField } from './payloads';
 
 /**
@@ -13,7 +13,7 @@ export interface WorkerFigures {
   ageMs?: number;
   /** Connections that are open. */
   connections?: number;
-  /** Connections so far. */
+  /** Connections that were accepted so far. */
   accepted?: number;
   /** Answered requests of HTTP/1 so far. */
   requests?: number;
@@ -67,10 +67,12 @@ export interface RollReceipt {
 }
 
 export interface PoolStatus {
-  balance: Balance;
+  balance?: Balance;
   kind: 'processes' | 'threads';
   /** Workers that are wanted. */
   size: number;
+  /** What the workers listen on, by the names that their programs give. */
+  listeners: { name: string; address: string }[];
   workers: WorkerStatus[];
   /** A roll that is under way. */
   roll?: { done: number; total: number; ageMs: number };

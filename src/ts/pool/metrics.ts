@@ -110,7 +110,9 @@ function families(
     kind === 'processes' ? each(value) : [];
   const ofPrimary = (value: number | undefined) => ({ labels: { pool, worker: 'primary' }, value });
   return [
-    gauge('fdpass_pool_info', 'What the pool is.', [ofPool(1, { balance, kind })]),
+    gauge('fdpass_pool_info', 'What the pool is.', [
+      ofPool(1, { kind, ...(balance === undefined ? {} : { balance }) }),
+    ]),
     gauge(
       'fdpass_pool_workers',
       'Workers by state.',

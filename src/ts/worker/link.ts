@@ -48,11 +48,6 @@ export class Link<Out extends { type: string }, In extends { type: string }> {
     });
   }
 
-  /** Another holder of this end may use it instead of this one: a primary hands its links over. */
-  get socket(): UnixSeqpacket {
-    return this.#socket;
-  }
-
   get open(): boolean {
     return this.#open;
   }
@@ -63,24 +58,7 @@ export class Link<Out extends { type: string }, In extends { type: string }> {
     this.#socket.send(encode(message), { fds }).catch(() => {}); // the reader hears of the end
   }
 
-  /**
-   * Now or not at all, of a message that was encoded before.
-   * @returns false: the peer has not read what it was sent so far, or is gone
-   */
-  trySend(message: Buffer, fds: readonly FdLike[]): boolean {
-    if (!this.#open) return false;
-    try {
-      return this.#socket.trySend(message, { fds });
-    } catch (error) {
-      if (hasCode(error, 'EPIPE', 'ECONNRESET', 'ENOTCONN')) return false; // onEnd() comes
-      throw error;
-    }
-  }
-
-  ref(): void {
-    if (this.#open) this.#socket.ref();
-  }
-
+  /** It keeps the process alive no more. */
   unref(): void {
     if (this.#open) this.#socket.unref();
   }
@@ -116,8 +94,7 @@ export class Link<Out extends { type: string }, In extends { type: string }> {
   }
 }
 
-/** For a message that is sent often. */
-export function encode(message: { type: string }): Buffer {
+function encode(message: { type: string }): Buffer {
   return Buffer.from(JSON.stringify(message));
 }
 

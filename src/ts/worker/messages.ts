@@ -3,7 +3,7 @@
 // releases when the primary was replaced, or the program was deployed anew.
 import { MAX_TIMEOUT_MS } from '../base/limits';
 import { protocolError } from '../handoff/frame';
-import { countField, numberField, readVersions, textField } from '../handoff/payloads';
+import { numberField, readVersions, textField } from '../handoff/payloads';
 import { readWorkerFigures, type WorkerFigures } from '../handoff/pool-status';
 import { type Receipt, readReceipt } from '../handoff/receipt';
 
@@ -39,26 +39,9 @@ export interface UnixPlace {
   bytes: string;
 }
 
-/** A listener as a worker names it when it comes back to a new primary. */
-export interface HeldListener {
-  name: string;
-  place: PlaceRequest;
-}
-
-/** 'shared': the worker takes work from the descriptor itself. 'passed': the primary accepts, and sends connections. */
-export type Delivery = 'shared' | 'passed';
-
 export type WorkerMessage =
-  /**
-   * The first. From a worker that has lost its primary also who it was, and the listeners it holds, whose descriptors come
-   * along in their order.
-   */
-  | {
-      type: 'hello';
-      versions: readonly [number, number];
-      pid: number;
-      back?: { worker: number; generation: number; ready: boolean; listeners: HeldListener[] };
-    }
+  /** The first. */
+  | { type: 'hello'; versions: readonly [number, number]; pid: number }
   /** Wants a listener; the answer is 'listener' or 'refused'. */
   | { type: 'listen'; request: number; name: string; place: PlaceRequest }
   /** It serves. */
@@ -67,22 +50,16 @@ export type WorkerMessage =
   | { type: 'extend'; ms: number }
   /** It is no good; on probation the old worker stays. */
   | { type: 'fail'; reason: string }
-  /** Of passed connections: how many have come in all, and how many of them are open. */
-  | { type: 'load'; received: number; open: number }
   /** Answers 'ping'. `unwell`: what the program's health check complains of. */
   | { type: 'pong'; sequence: number; figures: WorkerFigures; unwell?: string }
   /** It stops by itself: nothing new for it. */
-  | { type: 'leaving' }
-  /** Its connections have ended. */
-  | { type: 'bye'; closed: number; forced: number; ms: number }
-  /** Its program asks for a roll: a signal, or upgrade(). */
-  | { type: 'roll' };
+  | { type: 'leaving' };
 
 export type PrimaryMessage =
   /** Answers 'hello'. */
-  | { type: 'welcome'; version: number; worker: number; generation: number; pid: number }
-  /** One descriptor comes along: the listener itself, also where connections are passed. */
-  | { type: 'listener'; request: number; delivery: Delivery }
+  | { type: 'welcome'; version: number; worker: number; generation: number }
+  /** One descriptor comes along: the listener, which the worker takes work from itself. */
+  | { type: 'listener'; request: number }
   /** The primary could not bind it. `errno` is negative. */
   | {
       type: 'refused';
@@ -93,8 +70,6 @@ export type PrimaryMessage =
       syscall?: string;
       address?: string;
     }
-  /** All descriptors that come along are connections of that listener. */
-  | { type: 'connections'; listener: string }
   | { type: 'ping'; sequence: number }
   /** Its probation is over. */
   | { type: 'confirmed' }
@@ -113,32 +88,23 @@ type Payload = Record<string, unknown>;
 export function readWorkerMessage(payload: Payload): WorkerMessage {
   const { type } = payload;
   switch (type) {
-    case 'hello': {
-      const back = payload['back'] === undefined ? {} : { back: readBack(objectOf(payload['back'], 'back')) };
-      return { type, versions: readVersions(payload), pid: idField(payload, 'pid'), ...back };
-    }
+    case 'hello':
+      return { type, versions: readVersions(payload), pid: idField(payload, 'pid') };
     case 'listen': {
       const place = readPlace(objectOf(payload['place'], 'place'));
       return { type, request: idField(payload, 'request'), name: textField(payload, 'name'), place };
     }
     case 'ready':
     case 'leaving':
-    case 'roll':
       return { type };
     case 'extend':
       return { type, ms: msField(payload, 'ms') };
     case 'fail':
       return { type, reason: shortText(payload, 'reason') };
-    case 'load':
-      return { type, received: idField(payload, 'received'), open: idField(payload, 'open') };
     case 'pong': {
       const figures = readWorkerFigures(objectOf(payload['figures'], 'figures'));
       const unwell = payload['unwell'] === undefined ? {} : { unwell: shortText(payload, 'unwell') };
       return { type, sequence: idField(payload, 'sequence'), figures, ...unwell };
-    }
-    case 'bye': {
-      const [closed, forced, ms] = ['closed', 'forced', 'ms'].map((name) => countField(payload, name) ?? 0);
-      return { type, closed, forced, ms } as WorkerMessage;
     }
     default:
       throw protocolError(`a worker does not say ${String(type)}`);
@@ -150,15 +116,13 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
   const { type } = payload;
   switch (type) {
     case 'welcome': {
-      const [version, worker, generation, pid] = ['version', 'worker', 'generation', 'pid'].map((name) =>
+      const [version, worker, generation] = ['version', 'worker', 'generation'].map((name) =>
         idField(payload, name),
       );
-      return { type, version, worker, generation, pid } as PrimaryMessage;
+      return { type, version, worker, generation } as PrimaryMessage;
     }
-    case 'listener': {
-      const delivery = payload['delivery'] === 'passed' ? 'passed' : 'shared';
-      return { type, request: idField(payload, 'request'), delivery };
-    }
+    case 'listener':
+      return { type, request: idField(payload, 'request') };
     case 'refused':
       return {
         type,
@@ -169,8 +133,6 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
         ...(payload['syscall'] === undefined ? {} : { syscall: textField(payload, 'syscall') }),
         ...(payload['address'] === undefined ? {} : { address: textField(payload, 'address') }),
       };
-    case 'connections':
-      return { type, listener: textField(payload, 'listener') };
     case 'ping':
       return { type, sequence: idField(payload, 'sequence') };
     case 'confirmed':
@@ -182,20 +144,6 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
     default:
       throw protocolError(`a primary does not say ${String(type)}`);
   }
-}
-
-function readBack(payload: Payload): NonNullable<(WorkerMessage & { type: 'hello' })['back']> {
-  const { listeners } = payload;
-  if (!Array.isArray(listeners)) throw protocolError('listeners is not a list');
-  return {
-    worker: idField(payload, 'worker'),
-    generation: idField(payload, 'generation'),
-    ready: payload['ready'] === true,
-    listeners: listeners.map((value: unknown) => {
-      const entry = objectOf(value, 'a listener');
-      return { name: textField(entry, 'name'), place: readPlace(objectOf(entry['place'], 'place')) };
-    }),
-  };
 }
 
 /** What is in it is checked by whoever binds there: the fields are those of the public options. */

@@ -1,0 +1,176 @@
+// PoolOptions: what createPool() is given, checked once.
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { invalidArgType, invalidArgValue } from '../base/errors';
+import { MAX_TIMEOUT_MS } from '../base/limits';
+import { type KnownNames, validateOptions } from '../base/options';
+import { validateInteger, validateObject, validateTimeout } from '../base/validate';
+import { type HandoffTimeouts, validateTimeouts } from '../handoff/timeouts';
+
+/** Of one pool: more than any machine wants. */
+export const MAX_WORKERS = 1_024;
+
+/** How a worker that has crashed is started again. */
+export interface RestartOptions {
+  /** Milliseconds before the first new start. Each further one waits twice as long. Default 100. */
+  minMs?: number;
+  /** No pause is longer. Default 30000. */
+  maxMs?: number;
+  /** A worker that has served for so long has not failed at its start: the next pause is `minMs` again. Default 10000. */
+  stableMs?: number;
+}
+
+export interface HeartbeatOptions {
+  /** Milliseconds from an answer of a worker to the next question. Default 1000. */
+  intervalMs?: number;
+  /** A worker that has not answered for so long is stuck: it is killed and replaced. Default 10000. */
+  timeoutMs?: number;
+}
+
+/** What a worker prints goes where the primary's own output does, or to the 'output' event of the pool. */
+export type OutputMode = 'inherit' | 'event';
+
+export interface PoolOptions {
+  /** The worker's program: a file of JavaScript, relative to `cwd`. */
+  exec?: string;
+  /** Behind it, as process.argv.slice(2). */
+  args?: readonly string[];
+  /** Options of Node for the workers. Default: those of this process. */
+  execArgv?: readonly string[];
+  /** Instead of `exec`: a whole command line, the program first. Only for processes. */
+  command?: readonly string[];
+  /** Added to the environment of this process. */
+  env?: NodeJS.ProcessEnv;
+  /** Default: that of this process. */
+  cwd?: string;
+  /** Default 'processes'. Threads share the memory of this process, and its end. */
+  kind?: 'processes' | 'threads';
+  /** How many; 'max', the default: one for each processor that this process may use. */
+  workers?: number | 'max';
+  /** `warm`: from the start of a worker to its ready(). `drain`: for its connections. `exit`: from then to its end. */
+  timeouts?: Partial<Pick<HandoffTimeouts, 'warm' | 'drain' | 'exit'>>;
+  /** A worker that has called ready() has to go on for so many milliseconds before it replaces another. Default 1000. */
+  probationMs?: number;
+  restart?: RestartOptions;
+  heartbeat?: HeartbeatOptions;
+  /** Workers that a rolling restart replaces at the same time. Default 1. */
+  atOnce?: number;
+  output?: OutputMode;
+  /** Worker processes have a session of their own, so that Ctrl-C in a terminal is for this process only. setsid(2) */
+  detached?: boolean;
+}
+
+export interface WorkerProgram {
+  kind: 'processes' | 'threads';
+  /** Of processes: the program and its arguments. */
+  command: readonly string[];
+  /** Of threads: the file and what belongs to it. */
+  exec: string;
+  args: readonly string[];
+  /** Undefined: those of this process. */
+  execArgv: readonly string[] | undefined;
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  output: OutputMode;
+  detached: boolean;
+}
+
+export interface PoolSettings {
+  timeouts: HandoffTimeouts;
+  program: WorkerProgram;
+  workers: number;
+  probationMs: number;
+  restart: Required<RestartOptions>;
+  heartbeat: Required<HeartbeatOptions>;
+  atOnce: number;
+}
+
+const OPTIONS: KnownNames<PoolOptions> = {
+  timeouts: true,
+  exec: true,
+  args: true,
+  execArgv: true,
+  command: true,
+  env: true,
+  cwd: true,
+  kind: true,
+  workers: true,
+  probationMs: true,
+  restart: true,
+  heartbeat: true,
+  atOnce: true,
+  output: true,
+  detached: true,
+};
+
+const RESTART: Required<RestartOptions> = { minMs: 100, maxMs: 30_000, stableMs: 10_000 };
+const HEARTBEAT: Required<HeartbeatOptions> = { intervalMs: 1_000, timeoutMs: 10_000 };
+
+/** @throws TypeError, RangeError */
+export function readPoolOptions(options: PoolOptions): PoolSettings {
+  validateOptions('options', options, OPTIONS);
+  const { probationMs = 1_000, atOnce = 1 } = options;
+  return {
+    timeouts: validateTimeouts(options.timeouts),
+    program: readProgram(options),
+    workers: readSize('options.workers', options.workers),
+    probationMs: validateInteger('options.probationMs', probationMs, 0, MAX_TIMEOUT_MS),
+    restart: readTimes('options.restart', options.restart, RESTART),
+    heartbeat: readTimes('options.heartbeat', options.heartbeat, HEARTBEAT),
+    atOnce: validateInteger('options.atOnce', atOnce, 1, MAX_WORKERS),
+  };
+}
+
+/** 'max' and undefined: as many as processors that this process may use. */
+export function readSize(what: string, size: number | 'max' | undefined): number {
+  if (size === undefined || size === 'max') return Math.min(availableParallelism(), MAX_WORKERS);
+  return validateInteger(what, size, 1, MAX_WORKERS);
+}
+
+function readProgram(options: PoolOptions): WorkerProgram {
+  const { exec, command, args = [], execArgv, env = {}, cwd = process.cwd() } = options;
+  const kind = oneOf('options.kind', options.kind ?? 'processes', ['processes', 'threads'] as const);
+  if ((exec === undefined) === (command === undefined))
+    throw invalidArgValue(
+      'options has to have either exec, a file of JavaScript, or command, a whole command line',
+    );
+  if (command !== undefined && kind === 'threads')
+    throw invalidArgValue('options.command starts processes: threads take options.exec');
+  if (exec !== undefined && typeof exec !== 'string') throw invalidArgType('options.exec', 'a path', exec);
+  if (typeof cwd !== 'string') throw invalidArgType('options.cwd', 'a path', cwd);
+  for (const [what, list] of Object.entries({ command: command ?? ['x'], args, execArgv: execArgv ?? [] })) {
+    if (!Array.isArray(list) || list.some((one) => typeof one !== 'string'))
+      throw invalidArgType(`options.${what}`, 'an array of strings', list);
+  }
+  if (command?.length === 0) throw invalidArgValue('options.command is empty: give a program');
+  validateObject('options.env', env);
+  const file = exec === undefined ? '' : path.resolve(cwd, exec);
+  return {
+    kind,
+    command: command ?? [process.execPath, ...(execArgv ?? process.execArgv), file, ...args],
+    exec: file,
+    args,
+    execArgv,
+    env,
+    cwd,
+    output: oneOf('options.output', options.output ?? 'inherit', ['inherit', 'event'] as const),
+    detached: options.detached === true,
+  };
+}
+
+function readTimes<T extends object>(what: string, given: T | undefined, defaults: Required<T>): Required<T> {
+  if (given === undefined) return defaults;
+  validateOptions(what, given, defaults);
+  const times = { ...defaults };
+  for (const name of Object.keys(given) as (keyof T & string)[]) {
+    const value: unknown = given[name];
+    if (value !== undefined)
+      times[name] = validateTimeout(`${what}.${name}`, value) as Required<T>[typeof name];
+  }
+  return times;
+}
+
+function oneOf<T extends string>(what: string, value: unknown, known: readonly T[]): T {
+  if ((known as readonly unknown[]).includes(value)) return value as T;
+  throw invalidArgType(what, known.map((one) => `'${one}'`).join(' or '), value);
+}

@@ -1,0 +1,350 @@
+// Worker: one worker as its primary sees it, from its start to its end.
+import { EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
+import { FdpassError } from '../base/errors';
+import { Fd } from '../fd/fd';
+import type { FdLike } from '../fd/lend';
+import type { WorkerFigures } from '../handoff/pool-status';
+import type { ProcessSeam } from '../handoff/process';
+import type { Receipt } from '../handoff/receipt';
+import type { HandoffTimeouts } from '../handoff/timeouts';
+import type { UnixSeqpacket } from '../sockets/seqpacket';
+import { Link } from '../worker/link';
+import {
+  commonLinkVersion,
+  type PrimaryMessage,
+  readWorkerMessage,
+  type WorkerMessage,
+} from '../worker/messages';
+import { Heartbeat } from './heartbeat';
+import type { HeartbeatOptions } from './options';
+import type { OutputStream, Running, WorkerEnd } from './start-worker';
+
+/** 'adrift': its link is gone, and it has not ended yet. */
+export type WorkerPhase = 'starting' | 'probation' | 'serving' | 'leaving' | 'adrift' | 'ended';
+
+/** Which worker of the pool. */
+export interface Identity {
+  /** The number of its place. */
+  worker: number;
+  /** Counts the workers that were in this place. */
+  generation: number;
+}
+
+export interface WorkerContext {
+  seam: ProcessSeam;
+  timeouts: HandoffTimeouts;
+  probationMs: number;
+  heartbeat: Required<HeartbeatOptions>;
+  /** It wants a listener: answer() or refuse(). */
+  listen(message: WorkerMessage & { type: 'listen' }): void;
+}
+
+export interface WorkerEvents {
+  /** It has called ready(). */
+  probation: [];
+  /** Its probation is over. */
+  serving: [];
+  /** It ends, and nobody has told it to: by itself, or because it is no good. */
+  leaving: [];
+  output: [stream: OutputStream, chunk: Buffer];
+}
+
+/** From the end of a link to the end of its process, before that is helped. */
+const LAST_WORDS_MS = 1_000;
+
+/** Kept of what a worker prints to stderr while it boots. */
+const STDERR_TAIL_BYTES = 8 * 1024;
+
+export class Worker extends EventEmitter<WorkerEvents> {
+  readonly identity: Identity;
+  readonly startedAt: number;
+  /** Resolves, never rejects, when its process or thread has ended. */
+  readonly ended: Promise<void>;
+  readonly #context: WorkerContext;
+  readonly #running: Running;
+  readonly #link: Link<PrimaryMessage, WorkerMessage>;
+  readonly #heartbeat: Heartbeat;
+  #phase: WorkerPhase = 'starting';
+  #heard = false;
+  #pid: number;
+  #figures: WorkerFigures = {};
+  #readyAt: number | undefined;
+  /** Why it ends, if we know it before it has. */
+  #fault: string | undefined;
+  #ownEnd: WorkerEnd | undefined;
+  #dismissed = false;
+  #stderr = Buffer.alloc(0);
+  #deadline = () => {};
+  #resolveEnded: () => void = () => {};
+
+  constructor(
+    identity: Identity,
+    { running, socket }: { running: Running; socket: UnixSeqpacket },
+    context: WorkerContext,
+  ) {
+    super();
+    this.identity = identity;
+    this.startedAt = context.seam.now();
+    this.#context = context;
+    this.#running = running;
+    this.#pid = running.pid;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#link = new Link(socket, readWorkerMessage, {
+      onMessage: (message, fds) => this.#onMessage(message, fds),
+      onGarbage: (reason) => this.#lose(`what it says makes no sense: ${reason}`),
+      onEnd: () => this.#lose(undefined),
+    });
+    this.#heartbeat = new Heartbeat(context.seam, context.heartbeat, {
+      ask: (sequence) => this.#send({ type: 'ping', sequence }),
+      stuck: (ms) => this.kill(`its event loop was stuck for ${ms} ms`),
+    });
+    this.#limitBoot(context.timeouts.warm, '');
+    void running.ended.then((end) => this.#onEnded(end));
+    for (const [stream, from] of Object.entries(running.output)) this.#read(stream as OutputStream, from);
+  }
+
+  get phase(): WorkerPhase {
+    return this.#phase;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get threadId(): number | undefined {
+    return this.#running.threadId;
+  }
+
+  /** As it has told last. */
+  get figures(): WorkerFigures {
+    return { ...this.#figures, ageMs: this.#context.seam.now() - this.startedAt };
+  }
+
+  /** Milliseconds from its ready(). */
+  get servedMs(): number {
+    return this.#readyAt === undefined ? 0 : this.#context.seam.now() - this.#readyAt;
+  }
+
+  get startToReadyMs(): number {
+    return this.#readyAt === undefined ? 0 : this.#readyAt - this.startedAt;
+  }
+
+  /** The pool has told it to end. */
+  get dismissed(): boolean {
+    return this.#dismissed;
+  }
+
+  /** Why it has ended, or does. */
+  get fault(): string {
+    return this.#fault ?? 'it has ended';
+  }
+
+  /** Undefined: it has not ended, or this process has made it. */
+  get ownEnd(): WorkerEnd | undefined {
+    return this.#ownEnd;
+  }
+
+  /** Of its boot, if this process sees what it prints. */
+  get stderrTail(): string {
+    return this.#stderr.toString();
+  }
+
+  /** Answers 'listen'. The descriptor is lent. */
+  answer(request: number, fd: FdLike): void {
+    this.#send({ type: 'listener', request }, [fd]);
+  }
+
+  refuse(request: number, error: NodeJS.ErrnoException & { address?: string }): void {
+    const { code = 'ERR_HANDOFF_ABORTED', message, errno, syscall, address } = error;
+    const details = {
+      ...(errno === undefined ? {} : { errno }),
+      ...(syscall === undefined ? {} : { syscall }),
+      ...(address === undefined ? {} : { address }),
+    };
+    this.#send({ type: 'refused', request, code, message, ...details });
+  }
+
+  /** Takes nothing new from here and ends when its connections have; helped on its way if it takes too long. */
+  stop(receipt?: Receipt): void {
+    if (this.#phase === 'leaving' || this.#phase === 'ended') return;
+    const { drain, exit } = this.#context.timeouts;
+    const wasReady = this.#readyAt !== undefined;
+    this.#dismissed = true;
+    this.#phase = 'leaving';
+    this.#heartbeat.stop();
+    this.#send({ type: 'stop', drainMs: drain, ...(receipt === undefined ? {} : { receipt }) });
+    // One that has not said a word yet may know nothing of us.
+    if (!this.#heard) this.#running.kill('SIGTERM');
+    this.#killAfter(wasReady ? drain + 2 * exit : exit, 'it did not end when it was told to');
+  }
+
+  /** @param fault why */
+  kill(fault: string): void {
+    if (this.#phase === 'ended') return;
+    this.#fault ??= fault;
+    this.#running.kill('SIGKILL');
+  }
+
+  #onMessage(message: WorkerMessage, fds: Fd[]): void {
+    Fd.closeAll(fds); // a worker that we have started has none for us
+    this.#heard = true;
+    switch (message.type) {
+      case 'hello':
+        this.#onHello(message);
+        break;
+      case 'listen':
+        this.#context.listen(message);
+        break;
+      case 'ready':
+        if (this.#phase === 'starting') this.#onReady();
+        break;
+      case 'extend':
+        if (this.#phase === 'starting') this.#limitBoot(message.ms, ', which it had asked for');
+        break;
+      case 'fail':
+        this.#onLeaving(`it has given up: ${message.reason}`);
+        break;
+      case 'pong':
+        this.#figures = message.figures;
+        this.#heartbeat.answered(message.sequence);
+        if (message.unwell !== undefined && this.#phase === 'probation') {
+          this.#send({ type: 'stop', drainMs: this.#context.timeouts.drain });
+          this.#onLeaving(message.unwell);
+        }
+        break;
+      case 'leaving':
+        this.#onLeaving('it has left by itself');
+        break;
+    }
+  }
+
+  #onHello({ versions, pid }: WorkerMessage & { type: 'hello' }): void {
+    const version = commonLinkVersion(versions);
+    if (version === undefined) {
+      this.kill(
+        `its fdpass speaks versions ${versions.join(' to ')} of the protocol of pools, and this one does not`,
+      );
+      return;
+    }
+    // A wrapper may have started the program: that one is the worker, and the one that is told to end.
+    if (this.#running.threadId === undefined) this.#pid = pid;
+    const { worker, generation } = this.identity;
+    this.#send({ type: 'welcome', version, worker, generation });
+  }
+
+  #onReady(): void {
+    const { seam, probationMs } = this.#context;
+    this.#deadline();
+    this.#readyAt = seam.now();
+    this.#heartbeat.start();
+    this.#phase = 'probation';
+    this.emit('probation');
+    this.#deadline = seam.setTimer(probationMs, () => this.#confirm(), { hold: true });
+  }
+
+  #confirm(): void {
+    this.#send({ type: 'confirmed' });
+    this.#stderr = Buffer.alloc(0);
+    this.#phase = 'serving';
+    this.emit('serving');
+  }
+
+  /** It takes nothing new from here, and ends when its connections have. */
+  #onLeaving(fault: string): void {
+    if (this.#phase === 'leaving') return;
+    const { drain, exit } = this.#context.timeouts;
+    this.#heartbeat.stop();
+    this.#fault ??= fault;
+    this.#phase = 'leaving';
+    this.#killAfter(drain + 2 * exit, fault);
+    this.emit('leaving');
+  }
+
+  /** Nothing can be said to it any more: it dies, or is ended. @param fault undefined: it has closed the link */
+  #lose(fault: string | undefined): void {
+    if (fault !== undefined) this.#fault ??= fault;
+    this.#link.close();
+    this.#heartbeat.stop();
+    if (this.#phase === 'ended' || this.#phase === 'leaving') return;
+    this.#deadline();
+    this.#phase = 'adrift';
+    const { seam, timeouts } = this.#context;
+    this.#deadline = seam.setTimer(LAST_WORDS_MS, () => {
+      this.#fault ??= 'it has closed its link to the primary';
+      this.#running.kill('SIGTERM');
+      this.#killAfter(timeouts.drain, this.#fault);
+    });
+  }
+
+  #onEnded(end: WorkerEnd): void {
+    const { code, signal, error } = end;
+    if (this.#fault === undefined) this.#ownEnd = end;
+    this.#deadline();
+    this.#heartbeat.stop();
+    this.#link.close();
+    const how = signal ?? `exit code ${code}`;
+    this.#fault ??=
+      error === undefined ? `it has ended with ${how}` : `it could not be started: ${error.message}`;
+    this.#phase = 'ended';
+    this.#resolveEnded();
+  }
+
+  #send(message: PrimaryMessage, fds: readonly FdLike[] = []): void {
+    this.#link.send(message, fds);
+  }
+
+  #limitBoot(ms: number, more: string): void {
+    this.#deadline();
+    this.#deadline = this.#context.seam.setTimer(
+      ms,
+      () => this.kill(`it was not ready within ${ms} ms${more}${this.#heard ? '' : NOT_HEARD}`),
+      { hold: true },
+    );
+  }
+
+  #killAfter(ms: number, fault: string): void {
+    this.#deadline();
+    this.#deadline = this.#context.seam.setTimer(ms, () => this.kill(`${fault} within ${ms} ms`), {
+      hold: true,
+    });
+  }
+
+  #read(stream: OutputStream, from: Readable): void {
+    from.on('data', (chunk: Buffer) => {
+      if (stream === 'stderr' && (this.#phase === 'starting' || this.#phase === 'probation'))
+        this.#stderr = Buffer.concat([this.#stderr, chunk]).subarray(-STDERR_TAIL_BYTES);
+      this.emit('output', stream, chunk);
+    });
+    from.on('error', () => {}); // it has ended
+  }
+}
+
+const NOT_HEARD =
+  ', and has not said a word: does it call createHandoff() or listen(), and is it started directly (by node, not by npm)?';
+
+/** ERR_POOL_WORKER: with what is known of its end. */
+export class WorkerError extends FdpassError {
+  readonly worker: number;
+  /** The end of what it wrote to stderr while it booted, up to 8 KiB; '' if this process does not see that. */
+  readonly stderr: string;
+  /** How it has ended by itself; null: it was made to, or that is not how. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The message without the stderr. */
+  readonly reason: string;
+
+  constructor(worker: Worker) {
+    const { identity, pid, fault, stderrTail, ownEnd } = worker;
+    const reason = `worker ${identity.worker} (pid ${pid}) was no good: ${fault}`;
+    const tail = stderrTail.trim() === '' ? '' : `\n--- the end of its stderr ---\n${stderrTail.trimEnd()}`;
+    super('ERR_POOL_WORKER', `${reason}${tail}`, ownEnd?.error === undefined ? {} : { cause: ownEnd.error });
+    this.worker = identity.worker;
+    this.stderr = stderrTail;
+    this.exitCode = ownEnd?.code ?? null;
+    this.signal = ownEnd?.signal ?? null;
+    this.reason = reason;
+  }
+}
