@@ -10,6 +10,15 @@ import { within } from '../helpers/stage';
 import { tmpDir } from '../helpers/tmp-dir';
 
 const program = path.join(path.dirname(require.resolve('fdpass/package.json')), bin.fdpass);
+/** Where its control socket is. */
+const folders = new WeakMap<test.TestContext, string>();
+
+function runtime(t: test.TestContext): string {
+  const folder = folders.get(t) ?? tmpDir(t);
+  folders.set(t, folder);
+  return folder;
+}
+
 const worker = path.join(__dirname, '../fixtures/pool-worker.js');
 
 interface Run extends Child {
@@ -31,7 +40,9 @@ function startRun(t: test.TestContext, options: string[], env: NodeJS.ProcessEnv
     worker,
   ];
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
-  const child = start(t, process.execPath, args, { env: { ...inherited, ...env } });
+  const child = start(t, process.execPath, args, {
+    env: { ...inherited, XDG_RUNTIME_DIR: runtime(t), ...env },
+  });
   let seen = '';
   child.process.stderr?.on('data', (text: string) => {
     seen += text;
@@ -99,4 +110,26 @@ test('a program that ends while it starts gives its exit code, and its last word
   const { code, stderr } = await within('its end', () => run.ended);
   assert.match(stderr, /^shop\/1\.1 \| no database$/m);
   assert.equal(code, 3, stderr);
+});
+
+test('the other commands find it by its name, and a second one of that name is refused', async (t) => {
+  const run = startRun(t, ['-i', '1'], { PORT: '0' });
+  await run.says('fdpass run: 1 worker serves\n');
+  const env = { ...process.env, XDG_RUNTIME_DIR: runtime(t) };
+  const command = (...args: string[]) =>
+    within(args.join(' '), () => start(t, process.execPath, [program, ...args], { env }).ended);
+  const scaled = await command('scale', 'shop', '+1');
+  assert.deepEqual([scaled.code, scaled.stdout], [0, '1 workers before, 2 now\n']);
+  const rolled = await command('restart', 'shop', '--json');
+  assert.equal(JSON.parse(rolled.stdout).receipt.replaced.length, 2, rolled.stderr);
+  const { status } = JSON.parse((await command('status', 'shop', '--json')).stdout);
+  assert.ok(status.pool.workers.some(({ generation }: { generation: number }) => generation === 2));
+  const lines = (await command('logs', 'shop')).stdout;
+  assert.match(lines, /^shop\/1\.1 \| superseded by 2$/m);
+  const second = await within('its end', () => startRun(t, ['-i', '1']).ended);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /^fdpass run: shop runs already, as process \d+; /);
+  assert.equal((await command('status', 'shop')).code, 0, 'the first one serves on');
+  run.process.kill('SIGTERM');
+  assert.equal((await within('its end', () => run.ended)).code, 0);
 });

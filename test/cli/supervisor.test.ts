@@ -43,6 +43,10 @@ class FakeRunPool extends EventEmitter<RunPoolEvents> implements RunPool {
     return roll.promise;
   }
 
+  scale(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     this.closes++;
     this.asked.emit('close');

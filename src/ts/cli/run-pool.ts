@@ -26,6 +26,8 @@ export interface RunPool extends EventEmitter<RunPoolEvents> {
   begin(): Promise<void>;
   /** Replaces the workers. */
   restart(): Promise<RollReceipt>;
+  /** Resolves when so many serve. @throws RangeError */
+  scale(size: number | 'max'): Promise<void>;
   status(): PoolStatus;
   /** Resolves when all workers have drained and ended. Calls begin() off. */
   close(): Promise<void>;

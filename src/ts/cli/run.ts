@@ -8,6 +8,7 @@ import { makePool } from './make-pool';
 import { serveMetrics } from './metrics-endpoint';
 import { problemOf } from './program';
 import { reapOrphans } from './reaper';
+import { openControl } from './run-control';
 import { readRunOptions } from './run-options';
 import { Supervisor } from './supervisor';
 
@@ -68,7 +69,6 @@ Exit code:
     }
     const book = new LogBook();
     book.follow((line) => announcer.line(line));
-    const stopReaping = process.pid === 1 ? reapOrphans() : () => {};
     const supervisor = new Supervisor({
       makePool: () => makePool(plan),
       watch,
@@ -79,10 +79,17 @@ Exit code:
       exit: (code) => process.exit(code),
     });
     const report = (): PoolReport => ({ name: plan.name, ...supervisor.report(), primary: primary() });
-    const stopMetrics = metrics === undefined ? () => {} : await serveMetrics(metrics, report);
-    const code = await supervisor.run();
-    stopMetrics();
-    stopReaping();
+    const ends: (() => void | Promise<void>)[] = [];
+    let code: number;
+    try {
+      const status = () => supervisor.report().pool;
+      ends.push(await openControl(plan.name, { pool: () => supervisor.pool, status, logs: book }));
+      if (metrics !== undefined) ends.push(await serveMetrics(metrics, report));
+      if (process.pid === 1) ends.push(reapOrphans());
+      code = await supervisor.run();
+    } finally {
+      for (const end of ends) await end();
+    }
     setTimeout(() => process.exit(code), FLUSH_MS).unref();
     return code;
   },

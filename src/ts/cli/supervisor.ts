@@ -5,6 +5,7 @@ import path from 'node:path';
 import { hasCode } from '../base/errors';
 import type { LogLine } from '../handoff/pool-commands';
 import type { PoolStatus } from '../handoff/pool-status';
+import { stateError } from '../handoff/state-error';
 import type { RollCounts } from '../pool/metrics';
 import type { Announcer } from './announcer';
 import { EXIT } from './command';
@@ -74,6 +75,12 @@ export class Supervisor {
       for (const undo of this.#undo.splice(0)) undo();
       for (const writer of this.#writers.values()) writer.end();
     }
+  }
+
+  /** @throws ERR_HANDOFF_STATE until its workers serve */
+  get pool(): RunPool {
+    if (this.#serving && this.#pool !== undefined) return this.#pool;
+    throw stateError('the workers do not serve yet');
   }
 
   /** Before the first start there is nothing to tell. */
