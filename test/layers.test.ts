@@ -19,7 +19,17 @@ const LAYERS = [
   'cli',
 ];
 /** Of src/ts/handoff: no I/O, no clock, no process. */
-const PURE = ['frame', 'payloads', 'command', 'holder', 'successor'];
+const PURE = [
+  'frame',
+  'payloads',
+  'command',
+  'pool-status',
+  'pool-reader',
+  'pool-commands',
+  'log-feed',
+  'holder',
+  'successor',
+];
 
 function sources(folder: string, extension: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })

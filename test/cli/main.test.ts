@@ -53,9 +53,15 @@ test('a command explains itself', async (t) => {
   for (const [args, usage] of [
     [['ls', '--help'], 'fdpass ls [TEXT] [--json]'],
     [['ls', 'text', '-h'], 'fdpass ls [TEXT] [--json]'],
-    [['restart', '--help'], 'fdpass restart NAME [--json] [--timeout MS] [--address AT]'],
+    [['restart', '--help'], 'fdpass restart NAME [--supervisor] [--json] [--timeout MS] [--address AT]'],
     [['status', '--help'], 'fdpass status NAME [--json] [--timeout MS] [--address AT]'],
     [['abort', '--help'], 'fdpass abort NAME [--json] [--timeout MS] [--address AT]'],
+    [['scale', '--help'], 'fdpass scale NAME N|max|+N|-N [--json] [--timeout MS] [--address AT]'],
+    [
+      ['logs', '--help'],
+      'fdpass logs NAME [-f] [-n LINES] [--worker N] [--json] [--timeout MS] [--address AT]',
+    ],
+    [['top', '--help'], 'fdpass top NAME [--once] [--interval MS] [--json] [--timeout MS] [--address AT]'],
     [['ps', '--help'], 'fdpass ps [--json]'],
     [['build', '--help'], 'fdpass build [--json]'],
   ] as const) {

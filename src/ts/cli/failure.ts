@@ -18,7 +18,13 @@ export function noAnswer(command: string, error: unknown, json: boolean): number
 /** The process has answered with something else. @returns the exit code */
 export function otherAnswer(command: string, result: Result, json: boolean): number {
   if (json) printJson(result);
-  const reason = 'reason' in result ? result.reason : `the process answers with '${result.outcome}'`;
-  process.stderr.write(`fdpass ${command}: ${reason}\n`);
+  process.stderr.write(`fdpass ${command}: ${reasonOf(result)}\n`);
   return EXIT.failed;
+}
+
+function reasonOf(result: Result): string {
+  if ('reason' in result) return result.reason;
+  if (result.outcome === 'busy')
+    return `a restart is under way: process ${result.pid}, state ${result.state}; try again`;
+  return `the process answers with '${result.outcome}'`;
 }

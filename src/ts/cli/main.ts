@@ -16,19 +16,39 @@ interface Entry {
 /** In the order of the help. A command is one file of this folder and one entry here. */
 const COMMANDS: readonly Entry[] = [
   {
+    name: 'run',
+    summary: 'run a server as a pool of workers, without changing it',
+    load: async () => (await import('./run.js')).run,
+  },
+  {
     name: 'restart',
-    summary: 'replace a service by a new process, without losing a request',
+    summary: 'replace a service, or the workers of a pool, without losing a request',
     load: async () => (await import('./restart.js')).restart,
   },
   {
     name: 'status',
-    summary: 'show a service: its processes, listeners and connections',
+    summary: 'show a service: its processes, workers, listeners and connections',
     load: async () => (await import('./status.js')).status,
   },
   {
     name: 'abort',
     summary: 'call off an upgrade that is under way; the old process serves',
     load: async () => (await import('./abort.js')).abort,
+  },
+  {
+    name: 'scale',
+    summary: 'change the number of workers of a pool',
+    load: async () => (await import('./scale.js')).scale,
+  },
+  {
+    name: 'logs',
+    summary: 'show what the workers of a pool write',
+    load: async () => (await import('./logs.js')).logs,
+  },
+  {
+    name: 'top',
+    summary: 'watch the workers of a pool',
+    load: async () => (await import('./top.js')).top,
   },
   {
     name: 'ps',

@@ -1,5 +1,5 @@
 // How far a restart is, on stderr: a line for each state; on a terminal one line that changes.
-import type { Busy } from '../handoff/payloads';
+import type { Progress } from '../handoff/pool-commands';
 import { formatMs } from './units';
 
 /** What the states of the protocol mean, where their names do not say it. */
@@ -15,24 +15,43 @@ const MEANING: Readonly<Record<string, string>> = {
   draining: 'the old process lets its connections end',
 };
 
+/** Of a worker, where it means something else. */
+const MEANING_OF_WORKER: Readonly<Record<string, string>> = {
+  starting: 'it boots',
+  probation: 'it serves, and the old one does too',
+  serving: 'it serves for good',
+  leaving: 'the old one lets its connections end',
+};
+
 export class ProgressLine {
   readonly #out: NodeJS.WriteStream;
-  #state = '';
+  #last = '';
+  /** What was shown last. */
+  last: Progress | undefined;
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out;
   }
 
-  show({ pid, ageMs, state }: Busy): void {
-    const text = `${state.padEnd(9)}  ${formatMs(ageMs).padStart(6)}  process ${pid}: ${MEANING[state] ?? state}`;
+  show(progress: Progress): void {
+    const { state, ageMs } = progress;
+    const what = describe(progress);
+    const text = `${state.padEnd(9)}  ${formatMs(ageMs).padStart(6)}  ${what}`;
     // Some terminals do not say how wide they are.
     if (this.#out.isTTY) this.#out.write(`\r\x1b[K${text.slice(0, (this.#out.columns || 80) - 1)}`);
-    else if (state !== this.#state) this.#out.write(`${text}\n`);
-    this.#state = state;
+    else if (what !== this.#last) this.#out.write(`${text}\n`);
+    this.#last = what;
+    this.last = progress;
   }
 
   /** Leaves the line as it is; what follows has one of its own. */
   end(): void {
-    if (this.#out.isTTY && this.#state !== '') this.#out.write('\n');
+    if (this.#out.isTTY && this.#last !== '') this.#out.write('\n');
   }
+}
+
+function describe({ pid, state, worker, done, total }: Progress): string {
+  if (worker === undefined) return `process ${pid}: ${MEANING[state] ?? state}`;
+  const who = pid === 0 ? `worker ${worker}` : `worker ${worker}, process ${pid}`;
+  return `${done} of ${total} done; ${who}: ${MEANING_OF_WORKER[state] ?? state}`;
 }

@@ -14,7 +14,8 @@ export interface Target {
   timeoutMs: number | undefined;
 }
 
-const OPTIONS = {
+/** Of each command to a service. */
+export const TARGET_OPTIONS = {
   address: { type: 'string' },
   json: { type: 'boolean' },
   timeout: { type: 'string' },
@@ -24,13 +25,21 @@ const OPTIONS = {
 export const TARGET_HELP = `  NAME           the service, as createHandoff({ name }) has it; needed unless there is an --address
   --address AT   where its control socket is, if createHandoff() was given an address: a path or '@name'`;
 
-/** @throws UsageError, ERR_HANDOFF_UNSAFE_DIRECTORY */
+/** Of a command that takes nothing else. @throws UsageError, ERR_HANDOFF_UNSAFE_DIRECTORY */
 export function parseTarget(args: readonly string[]): Target {
-  const { values, positionals } = parseCommandLine({
-    args: [...args],
-    options: OPTIONS,
-    allowPositionals: true,
-  });
+  const config = { args: [...args], options: TARGET_OPTIONS, allowPositionals: true } as const;
+  const { values, positionals } = parseCommandLine(config);
+  return targetOf(values, positionals);
+}
+
+export interface TargetValues {
+  address?: string | undefined;
+  json?: boolean | undefined;
+  timeout?: string | undefined;
+}
+
+/** @throws UsageError, ERR_HANDOFF_UNSAFE_DIRECTORY */
+export function targetOf(values: TargetValues, positionals: readonly string[]): Target {
   const { address, json = false, timeout } = values;
   const [name, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`one NAME is meant, not ${positionals.length}`);
@@ -46,6 +55,13 @@ export function parseTarget(args: readonly string[]): Target {
     json,
     timeoutMs: timeout === undefined ? undefined : readTimeout(timeout),
   };
+}
+
+/** @throws UsageError */
+export function readCount(option: string, text: string, max: number): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count <= max) return count;
+  throw new UsageError(`${option} takes a number up to ${max}, not '${text}'`);
 }
 
 function readTimeout(text: string): number {

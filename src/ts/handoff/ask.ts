@@ -3,16 +3,17 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
+import { onCancel } from '../base/abort';
 import { FdpassError, hasCode } from '../base/errors';
 import { pathOf, type UnixAddress } from '../fd/address';
 import { UnixSeqpacket } from '../sockets/seqpacket';
 import { ControlChannel } from './channel';
-import { type CommandName, type Result, readListeners, readProgress, readResult } from './command';
+import { type Ahead, type CommandName, type Result, readListeners, readResult, readWorkers } from './command';
 import { runtimeDirectory } from './control-address';
 import { type Frame, TXN_BYTES } from './frame';
 import { CONTROL_OPTIONS, pauseBeforeRetry } from './join';
-import { type Busy, readReason, readRefusal } from './payloads';
-import type { ListenerStatus } from './status';
+import { countField, readReason, readRefusal } from './payloads';
+import { type LogLine, type Progress, readLogLines, readProgress } from './pool-commands';
 
 export interface AskOptions {
   address: UnixAddress;
@@ -21,8 +22,14 @@ export interface AskOptions {
   name?: string | undefined;
   /** Milliseconds for all of it. Default: as long as the process lets us hear that it goes on. */
   timeoutMs?: number | undefined;
+  /** What the command takes besides the name. */
+  more?: Record<string, unknown>;
   /** Of a restart. */
-  onProgress?: (progress: Busy) => void;
+  onProgress?: (progress: Progress) => void;
+  /** Stops waiting: rejects with an AbortError. */
+  signal?: AbortSignal | undefined;
+  /** Of a log. @param dropped lines that were left out before these, because we were slow */
+  onLines?: (lines: LogLine[], dropped: number) => void;
 }
 
 /** From one word of the process to the next; while it restarts it says one each second. */
@@ -40,7 +47,7 @@ const ATTEMPTS = 3;
 export async function ask(options: AskOptions): Promise<Result> {
   const { command, name } = options;
   const end = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const request = { command, ...(name === undefined ? {} : { name }) };
+  const request = { ...options.more, command, ...(name === undefined ? {} : { name }) };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const result = await new Conversation(options, end).hold('COMMAND', request);
     if (result !== 'hung up') return result;
@@ -67,7 +74,7 @@ class Conversation {
   readonly #options: AskOptions;
   /** When `timeoutMs` is over, by performance.now(). */
   readonly #end: number;
-  readonly #listeners: ListenerStatus[] = [];
+  readonly #ahead: Ahead = { listeners: [], workers: [] };
   #heard = false;
   #silence: NodeJS.Timeout | undefined;
   #resolve: (result: Result | 'hung up') => void = () => {};
@@ -94,11 +101,13 @@ class Conversation {
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => this.#tooLate(timeoutMs), this.#end - performance.now());
+    const stopWatching = onCancel({ signal: this.#options.signal }, 'the command', this.#reject);
     this.#listen();
     channel.send(type, payload);
     try {
       return await answer;
     } finally {
+      stopWatching();
       clearTimeout(limit);
       clearTimeout(this.#silence);
       channel.close();
@@ -120,11 +129,13 @@ class Conversation {
       case 'PROGRESS': {
         const progress = readProgress(payload);
         if (progress !== undefined) this.#options.onProgress?.(progress);
-        this.#listeners.push(...readListeners(payload));
+        this.#ahead.listeners.push(...readListeners(payload));
+        this.#ahead.workers.push(...readWorkers(payload));
+        this.#readLines(payload);
         return;
       }
       case 'RESULT':
-        this.#resolve(readResult(payload, this.#listeners));
+        this.#resolve(readResult(payload, this.#ahead));
         return;
       case 'REFUSED':
         this.#reject(refusal(this.#options.address, payload));
@@ -134,6 +145,12 @@ class Conversation {
           nonsense(this.#options.address, type === 'NAK' ? readReason(payload) : `it said ${type}`),
         );
     }
+  }
+
+  #readLines(payload: Record<string, unknown>): void {
+    const lines = readLogLines(payload);
+    const dropped = countField(payload, 'dropped') ?? 0;
+    if (lines.length > 0 || dropped > 0) this.#options.onLines?.(lines, dropped);
   }
 
   #onEnd(): void {

@@ -60,6 +60,15 @@ export class ControlChannel {
 
   /** Queues if the peer is slow; the order is kept. A dead peer is reported by onEnd(). */
   send(type: FrameType, payload: Record<string, unknown>, fds: readonly FdLike[] = []): void {
+    void this.deliver(type, payload, fds);
+  }
+
+  /** As send(). Resolves, never rejects, when the kernel has it, or the peer has gone. */
+  async deliver(
+    type: FrameType,
+    payload: Record<string, unknown>,
+    fds: readonly FdLike[] = [],
+  ): Promise<void> {
     if (!this.#open || this.#txn === undefined) return;
     let frame: Buffer;
     try {
@@ -70,7 +79,7 @@ export class ControlChannel {
       return;
     }
     this.#sent++;
-    this.#socket.send(frame, { fds }).catch(this.#fail);
+    await this.#socket.send(frame, { fds }).catch(this.#fail);
   }
 
   /** Something that was sent may not have reached the peer. */

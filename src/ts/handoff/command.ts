@@ -2,7 +2,6 @@
 
 import { protocolError } from './frame';
 import {
-  type Busy,
   countField,
   type GenerationStatus,
   numberField,
@@ -10,16 +9,21 @@ import {
   readGenerations,
   textField,
 } from './payloads';
+import { type Progress, type RollFigures, readRollFigures, readRollReceipt } from './pool-commands';
+import { readPoolStatus, readWorkerStatus } from './pool-reader';
+import type { PoolStatus, RollReceipt, WorkerStatus } from './pool-status';
 import type { Receipt } from './receipt';
 import type { ListenerStatus } from './status';
 
-export type CommandName = 'restart' | 'status' | 'abort';
+export type CommandName = 'restart' | 'status' | 'abort' | 'scale' | 'logs';
 
 export interface Request {
   /** A CommandName, or one of a later version. */
   command: string;
   /** The service that is meant. Undefined: whoever is at the address. */
   name: string | undefined;
+  /** Of a restart of a pool: of the process that holds it, not of its workers. */
+  supervisor: boolean;
 }
 
 /** What `fdpass status` knows: of the process that answers all, of the others what it has heard of them last. */
@@ -39,6 +43,8 @@ export interface ServiceStatus {
   generations: GenerationStatus[];
   /** Of the process that answers; undefined: none has failed. */
   lastFailure?: LastFailure;
+  /** Of a pool; `connections` are then those of its workers. */
+  pool?: PoolStatus;
 }
 
 /** Of a reason, in characters: with a stderr it has to fit into a frame when each takes six bytes of JSON. */
@@ -65,12 +71,18 @@ export interface Failure {
 /** The last answer to a command. */
 export type Result =
   | { outcome: 'committed'; receipt: Receipt }
+  /** As 'committed', of the workers of a pool. Older commands do not know the word: they would not know the receipt. */
+  | { outcome: 'rolled'; receipt: RollReceipt }
   | Failure
-  | ({ outcome: 'busy' } & Busy)
-  /** The listeners have come before. */
+  | ({ outcome: 'busy' } & Progress)
+  /** The listeners and the workers have come before. */
   | { outcome: 'status'; status: ServiceStatus }
-  /** `pid` and `state` are of the successor. */
-  | { outcome: 'aborted'; pid: number; state: string; rolledBack: boolean }
+  /** `pid` and `state` are of the successor. Of a roll: of the worker that was to come; and how many had come. */
+  | ({ outcome: 'aborted'; pid: number; state: string; rolledBack: boolean } & RollFigures)
+  /** Workers that were wanted, and are. */
+  | { outcome: 'scaled'; from: number; to: number }
+  /** The lines have come before. */
+  | { outcome: 'logs' }
   | { outcome: 'nothing'; reason: string }
   /** The process does not know the command, or is another service. */
   | { outcome: 'refused'; reason: string };
@@ -80,12 +92,7 @@ type Payload = Record<string, unknown>;
 export function readRequest(payload: Payload): Request {
   const { name } = payload;
   if (name !== undefined && typeof name !== 'string') throw protocolError('name is not a string');
-  return { command: textField(payload, 'command'), name };
-}
-
-/** Of PROGRESS: how far an upgrade is. Undefined: it says something else. */
-export function readProgress(payload: Payload): Busy | undefined {
-  return payload['state'] === undefined ? undefined : readBusy(payload);
+  return { command: textField(payload, 'command'), name, supervisor: payload['supervisor'] === true };
 }
 
 /** Of PROGRESS: some of the listeners. */
@@ -102,13 +109,27 @@ export function readListeners({ listeners = [] }: Payload): ListenerStatus[] {
   });
 }
 
-/** @param listeners that have come before @throws ERR_HANDOFF_PROTOCOL */
-export function readResult(payload: Payload, listeners: ListenerStatus[]): Result {
+/** Of PROGRESS: some of the workers. */
+export function readWorkers({ workers = [] }: Payload): WorkerStatus[] {
+  if (!Array.isArray(workers)) throw protocolError('workers is not a list');
+  return workers.map(readWorkerStatus);
+}
+
+/** What has come before the result, in frames of its own. */
+export interface Ahead {
+  listeners: ListenerStatus[];
+  workers: WorkerStatus[];
+}
+
+/** @throws ERR_HANDOFF_PROTOCOL */
+export function readResult(payload: Payload, ahead: Ahead): Result {
   const outcome = textField(payload, 'outcome');
   switch (outcome) {
     case 'committed':
       // The one who asks prints it and decides nothing by it.
       return { outcome, receipt: objectOf(payload['receipt'], 'receipt') as unknown as Receipt };
+    case 'rolled':
+      return { outcome, receipt: readRollReceipt(objectOf(payload['receipt'], 'receipt')) };
     case 'failed':
     case 'rolledback':
       return {
@@ -120,13 +141,18 @@ export function readResult(payload: Payload, listeners: ListenerStatus[]): Resul
         signal: typeof payload['signal'] === 'string' ? payload['signal'] : null,
       };
     case 'busy':
-      return { outcome, ...readBusy(payload) };
+      return { outcome, ...readBusy(payload), ...readRollFigures(payload) };
     case 'status':
-      return { outcome, status: readStatus(objectOf(payload['status'], 'status'), listeners) };
+      return { outcome, status: readStatus(objectOf(payload['status'], 'status'), ahead) };
     case 'aborted': {
       const rolledBack = payload['rolledBack'] === true;
-      return { outcome, pid: numberField(payload, 'pid'), state: textField(payload, 'state'), rolledBack };
+      const [pid, state] = [numberField(payload, 'pid'), textField(payload, 'state')];
+      return { outcome, pid, state, rolledBack, ...readRollFigures(payload) };
     }
+    case 'scaled':
+      return { outcome, from: numberField(payload, 'from'), to: numberField(payload, 'to') };
+    case 'logs':
+      return { outcome };
     case 'nothing':
     case 'refused':
       return { outcome, reason: textField(payload, 'reason') };
@@ -135,7 +161,8 @@ export function readResult(payload: Payload, listeners: ListenerStatus[]): Resul
   }
 }
 
-function readStatus(payload: Payload, listeners: ListenerStatus[]): ServiceStatus {
+function readStatus(payload: Payload, ahead: Ahead): ServiceStatus {
+  const { listeners } = ahead;
   return {
     name: textField(payload, 'name'),
     pid: numberField(payload, 'pid'),
@@ -149,6 +176,9 @@ function readStatus(payload: Payload, listeners: ListenerStatus[]): ServiceStatu
     ...(payload['lastFailure'] === undefined
       ? {}
       : { lastFailure: readLastFailure(objectOf(payload['lastFailure'], 'lastFailure')) }),
+    ...(payload['pool'] === undefined
+      ? {}
+      : { pool: readPoolStatus(objectOf(payload['pool'], 'pool'), ahead) }),
   };
 }
 

@@ -13,6 +13,7 @@ import { type DatagramOptions, datagramPlace, type UdpOptions, udpPlace } from '
 import { UdpService, UnixDatagramService } from './datagram-service';
 import { type ListenerOptions, streamPlace, validateServer } from './endpoint';
 import type { HandoffSettings } from './options';
+import type { PoolHooks } from './pool-commands';
 import { systemProcess } from './process';
 import type { Receipt } from './receipt';
 import { Registry } from './registry';
@@ -44,19 +45,20 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
   readonly #tenure: Tenure;
 
   /** @internal */
-  static async begin(settings: HandoffSettings): Promise<Handoff> {
-    const handoff = new Handoff(settings);
+  static async begin(settings: HandoffSettings, pool?: PoolHooks): Promise<Handoff> {
+    const handoff = new Handoff(settings, pool);
     await handoff.#tenure.begin();
     return handoff;
   }
 
-  private constructor(settings: HandoffSettings) {
+  private constructor(settings: HandoffSettings, pool: PoolHooks | undefined) {
     super();
     this.name = settings.name;
     this.#tenure = new Tenure({
       settings,
       seam: systemProcess,
       registry: this.#registry,
+      pool,
       // Later: a listener may throw, and what runs this step of the machine has more to do.
       announce: (event, ...args) =>
         process.nextTick(() => {

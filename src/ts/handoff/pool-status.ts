@@ -47,6 +47,8 @@ export interface WorkerStatus extends WorkerFigures {
   lastExit?: WorkerExit;
 }
 
+export type Balance = 'kernel' | 'reuseport' | 'least' | 'sticky';
+
 /** One worker that was replaced in a roll. */
 export interface Replacement {
   worker: number;
@@ -65,6 +67,7 @@ export interface RollReceipt {
 }
 
 export interface PoolStatus {
+  balance?: Balance;
   kind: 'processes' | 'threads';
   /** Workers that are wanted. */
   size: number;

@@ -12,6 +12,7 @@ import { CONTROL_OPTIONS, join, pauseBeforeRetry, turnedAway } from './join';
 import type { HandoffSettings } from './options';
 import type { Bye, Offer } from './payloads';
 import { PidFile } from './pid-file';
+import type { PoolHooks } from './pool-commands';
 import { checkHealth } from './probation';
 import { type ProcessSeam, takeTxn } from './process';
 import { type Receipt, readReceipt } from './receipt';
@@ -28,6 +29,8 @@ export interface TenureContext {
   settings: HandoffSettings;
   seam: ProcessSeam;
   registry: Registry;
+  /** What this process does for its workers; undefined: it is no pool. */
+  pool?: PoolHooks | undefined;
   /** Must not call back before it has returned. */
   announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void;
 }
@@ -42,6 +45,7 @@ export class Tenure {
   readonly #seam: ProcessSeam;
   readonly #registry: Registry;
   readonly #announce: TenureContext['announce'];
+  readonly #pool: PoolHooks | undefined;
   readonly #account: Account;
   readonly #bequest: Bequest;
   readonly #departure: Departure;
@@ -72,11 +76,12 @@ export class Tenure {
   #closing: Promise<void> | undefined;
   #resolveSuperseded: (receipt: Receipt) => void = () => {};
 
-  constructor({ settings, seam, registry, announce }: TenureContext) {
+  constructor({ settings, seam, registry, announce, pool }: TenureContext) {
     this.#settings = settings;
     this.#seam = seam;
     this.#registry = registry;
     this.#announce = announce;
+    this.#pool = pool;
     this.#account = new Account(seam, registry);
     this.#bequest = new Bequest(registry, settings.state.maxBytes);
     this.#departure = new Departure(registry, seam, settings.timeouts);
@@ -348,6 +353,7 @@ export class Tenure {
         restart: () => this.#upgradeAs('a command'),
         status: () => this.#account.status(this.#standing),
         giveBack: (reason) => (this.#predecessorServes ? this.#succession?.giveBack(reason) : undefined),
+        pool: this.#pool,
       },
       notServing: () => this.#notServing(),
       manifest: (version, hello) => this.#bequest.manifest(version, hello),

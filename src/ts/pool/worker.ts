@@ -75,6 +75,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #readyAt: number | undefined;
   /** Why it ends, if we know it before it has. */
   #fault: string | undefined;
+  #ownEnd: WorkerEnd | undefined;
   #dismissed = false;
   #stderr = Buffer.alloc(0);
   #deadline = () => {};
@@ -142,6 +143,11 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Why it has ended, or does. */
   get fault(): string {
     return this.#fault ?? 'it has ended';
+  }
+
+  /** Undefined: it has not ended, or this process has made it. */
+  get ownEnd(): WorkerEnd | undefined {
+    return this.#ownEnd;
   }
 
   /** Of its boot, if this process sees what it prints. */
@@ -284,10 +290,12 @@ export class Worker extends EventEmitter<WorkerEvents> {
     });
   }
 
-  async #onEnded({ code, signal, error }: WorkerEnd): Promise<void> {
+  async #onEnded(end: WorkerEnd): Promise<void> {
     // Its last words are in the link: the loop looks at that between two turns.
     await nextTurn();
     await nextTurn();
+    const { code, signal, error } = end;
+    if (this.#fault === undefined) this.#ownEnd = end;
     this.#deadline();
     this.#heartbeat.stop();
     this.#link.close();
@@ -341,12 +349,21 @@ export class WorkerError extends FdpassError {
   readonly worker: number;
   /** The end of what it wrote to stderr while it booted, up to 8 KiB; '' if this process does not see that. */
   readonly stderr: string;
+  /** How it has ended by itself; null: it was made to, or that is not how. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The message without the stderr. */
+  readonly reason: string;
 
   constructor(worker: Worker) {
-    const { identity, pid, fault, stderrTail } = worker;
+    const { identity, pid, fault, stderrTail, ownEnd } = worker;
+    const reason = `worker ${identity.worker} (pid ${pid}) was no good: ${fault}`;
     const tail = stderrTail.trim() === '' ? '' : `\n--- the end of its stderr ---\n${stderrTail.trimEnd()}`;
-    super('ERR_POOL_WORKER', `worker ${identity.worker} (pid ${pid}) was no good: ${fault}${tail}`);
+    super('ERR_POOL_WORKER', `${reason}${tail}`, ownEnd?.error === undefined ? {} : { cause: ownEnd.error });
     this.worker = identity.worker;
     this.stderr = stderrTail;
+    this.exitCode = ownEnd?.code ?? null;
+    this.signal = ownEnd?.signal ?? null;
+    this.reason = reason;
   }
 }

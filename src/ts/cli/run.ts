@@ -1,0 +1,126 @@
+// fdpass run: a program as a pool of workers, under a supervisor that stays in the foreground.
+import { hasCode } from '../base/errors';
+import { LogBook } from '../pool/log-book';
+import type { PoolReport } from '../pool/metrics';
+import { Announcer } from './announcer';
+import type { Command } from './command';
+import { makePool } from './make-pool';
+import { serveMetrics } from './metrics-endpoint';
+import { problemOf } from './program';
+import { reapOrphans } from './reaper';
+import { openControl } from './run-control';
+import { readRunOptions } from './run-options';
+import { Supervisor } from './supervisor';
+
+/** For what was written last to a reader that does not read. */
+const FLUSH_MS = 1_000;
+
+export const run: Command = {
+  acts: true,
+  help: `Run a server as a pool of workers, unchanged: they share its ports, and are replaced without losing a request.
+
+  fdpass run [-i N|max] [options] -- node server.js [args]
+
+  -i N|max            so many workers; default max: one for each processor
+  --balance HOW       kernel: all accept from one queue. reuseport: a queue for each. least: the supervisor accepts, and
+                      passes each connection to the worker with the fewest. sticky: to the same one for the same client
+  --name NAME         of the service, for the other commands; default: as package.json says, else as the script
+  --watch [PATHS]     replace the workers when sources change: JavaScript, TypeScript and JSON in these folders, or
+                      these files; default the working directory without node_modules. The ports stay open
+  --wait-ready        a worker is ready at process.send('ready'), not when it listens
+  --metrics AT        for Prometheus: a port (of 127.0.0.1), host:port, a path, or @name; GET /metrics, /metrics.json,
+                      /healthz
+  --probation MS      a new worker has to serve for so long before the old one goes
+  --drain MS          what a worker that leaves gives its connections to end; default 30000
+  --threads           worker threads instead of processes
+  --json              for scripts: each line of a worker, and of the supervisor, as an object
+  --help              this text
+
+  fdpass run -i 4 -- node server.js
+  fdpass run -i 1 --watch src -- node src/server.js
+  fdpass run --metrics 9100 --balance least -- npx next start
+
+In the workers server.listen() of net, http, https and http2 takes its socket from the supervisor, so that express,
+fastify, koa, ws and their like need no change. A worker that crashes is started again, after a pause that grows; clients wait in
+the queue meanwhile. What workers write comes with a prefix, 'shop/2.3 | text': worker 2, third generation.
+
+From elsewhere: fdpass status, restart, scale, logs, top, abort NAME.
+
+Signals: HUP replaces the workers. TERM and INT let the connections end, within --drain, and end; a second one ends at
+once. USR1, USR2, WINCH and CONT go to the workers. As PID 1 of a container it waits for orphans, too.
+
+Exit code:
+  0     ended because it was asked to
+  N     the program's own, if the first start failed; 128 + n if signal n ended it; 1 if it ended well and did not serve
+  126   the program may not be run
+  127   there is no such program
+  64    the command line is wrong
+`,
+  async run(args) {
+    const { plan, watch, json, metrics } = readRunOptions(args);
+    const streams = { stdout: process.stdout, stderr: process.stderr };
+    for (const stream of Object.values(streams)) neverBlock(stream);
+    const announcer = new Announcer(plan.name, { json, env: process.env, streams });
+    const problem =
+      plan.threads === undefined ? problemOf(plan.command[0] as string, process.env['PATH']) : undefined;
+    if (problem !== undefined) {
+      announcer.say('failed', problem.reason);
+      return problem.exitCode;
+    }
+    const book = new LogBook();
+    book.follow((line) => announcer.line(line));
+    const supervisor = new Supervisor({
+      makePool: () => makePool(plan),
+      watch,
+      announcer,
+      open: (worker) => book.open(worker, () => worker.pid),
+      signals: process,
+      kill: signalGroup,
+      exit: (code) => process.exit(code),
+    });
+    const report = (): PoolReport => ({ name: plan.name, ...supervisor.report(), primary: primary() });
+    const ends: (() => void | Promise<void>)[] = [];
+    let code: number;
+    try {
+      const status = () => supervisor.report().pool;
+      ends.push(await openControl(plan.name, { pool: () => supervisor.pool, status, logs: book }));
+      if (metrics !== undefined) ends.push(await serveMetrics(metrics, report));
+      if (process.pid === 1) ends.push(reapOrphans());
+      code = await supervisor.run();
+    } finally {
+      for (const end of ends) await end();
+    }
+    setTimeout(() => process.exit(code), FLUSH_MS).unref();
+    return code;
+  },
+};
+
+function primary(): PoolReport['primary'] {
+  const { user, system } = process.cpuUsage();
+  return {
+    pid: process.pid,
+    generation: 1,
+    rssBytes: process.memoryUsage.rss(),
+    cpuMs: (user + system) / 1_000,
+    ageMs: process.uptime() * 1_000,
+  };
+}
+
+/** A terminal that was stopped by Ctrl-S must not stop the pool: Node writes to one synchronously, unless it is told. */
+function neverBlock(stream: NodeJS.WriteStream): void {
+  const { _handle: handle } = stream as { _handle?: { setBlocking?(on: boolean): void } };
+  if (stream.isTTY) handle?.setBlocking?.(false);
+}
+
+/** Workers have a process group of their own; what they have started belongs to it. */
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  const targets = signal === 'SIGKILL' ? [-pid, pid] : [pid];
+  for (const target of targets) {
+    try {
+      process.kill(target, signal);
+    } catch (error) {
+      // It has ended, or there is no such group; or it runs as somebody else by now.
+      if (!hasCode(error, 'ESRCH', 'EPERM')) throw error;
+    }
+  }
+}

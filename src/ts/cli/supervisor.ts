@@ -1,0 +1,283 @@
+// Supervisor: the life of `fdpass run`: starts the pool, does what signals and changed files ask for, and ends with the
+// exit code that a shell expects.
+import { constants } from 'node:os';
+import path from 'node:path';
+import { hasCode } from '../base/errors';
+import type { LogLine } from '../handoff/pool-commands';
+import type { PoolStatus } from '../handoff/pool-status';
+import { stateError } from '../handoff/state-error';
+import type { RollCounts } from '../pool/metrics';
+import type { Announcer } from './announcer';
+import { EXIT } from './command';
+import { startFailureCode } from './program';
+import type { RunPool, RunWorker } from './run-pool';
+import { formatMs } from './units';
+import { FileWatch } from './watch-files';
+
+export interface SupervisorOptions {
+  /** Not begun yet; again after a start that has failed. */
+  makePool(): RunPool;
+  /** Files and folders; undefined: changes do not matter. */
+  watch: readonly string[] | undefined;
+  announcer: Announcer;
+  /** Keeps what workers write. */
+  open(worker: RunWorker): { write(stream: LogLine['stream'], chunk: Buffer): void; end(): void };
+  /** Where signals come from: process. */
+  signals: NodeJS.EventEmitter;
+  kill(pid: number, signal: NodeJS.Signals): void;
+  /** Ends this process now. */
+  exit(code: number): void;
+}
+
+/** The pool ends. A second one is for those who cannot wait. */
+const STOPPING = ['SIGTERM', 'SIGINT'] as const;
+
+/** For the program: it may have a meaning of its own for them. */
+const FORWARDED = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
+
+/** From the end of a worker to the end of its output. */
+const LAST_LINES_MS = 200;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #writers = new Map<string, ReturnType<SupervisorOptions['open']>>();
+  readonly #undo: (() => void)[] = [];
+  #pool: RunPool | undefined;
+  readonly #rolls: RollCounts = { committed: 0, failed: 0, rolledback: 0 };
+  #serving = false;
+  #rolling = false;
+  /** Somebody wants a roll behind the one that is under way. */
+  #again = false;
+  #stopping: NodeJS.Signals | undefined;
+  #changed = false;
+  /** A start that has failed waits for a change of its files, or the end. */
+  #retry: () => void = () => {};
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the exit code, when all has ended */
+  async run(): Promise<number> {
+    this.#listen();
+    try {
+      for (;;) {
+        this.#changed = false;
+        const code = await this.#begin();
+        if (code === undefined || this.#stopping !== undefined) break;
+        if (this.#options.watch === undefined) return code;
+        await this.#change();
+        if (this.#stopping !== undefined) break;
+      }
+      await this.#asked();
+      return await this.#stopped();
+    } finally {
+      for (const undo of this.#undo.splice(0)) undo();
+      for (const writer of this.#writers.values()) writer.end();
+    }
+  }
+
+  /** @throws ERR_HANDOFF_STATE until its workers serve */
+  get pool(): RunPool {
+    if (this.#serving && this.#pool !== undefined) return this.#pool;
+    throw stateError('the workers do not serve yet');
+  }
+
+  /** Before the first start there is nothing to tell. */
+  report(): { pool: PoolStatus; rolls: RollCounts } {
+    const none: PoolStatus = { kind: 'processes', size: 0, listeners: [], workers: [] };
+    return { pool: this.#pool?.status() ?? none, rolls: this.#rolls };
+  }
+
+  /** @returns undefined: the workers serve; else why they do not */
+  async #begin(): Promise<number | undefined> {
+    const { makePool, announcer } = this.#options;
+    const pool = makePool();
+    this.#pool = pool;
+    this.#hear(pool);
+    try {
+      await pool.begin();
+      this.#serving = true;
+      announcer.say('serving', workersOf(pool.status().size, 'serves', 'serve'));
+      return undefined;
+    } catch (error) {
+      if (this.#stopping === undefined) announcer.say('failed', `the start has failed: ${firstLine(error)}`);
+      return exitCodeOf(error);
+    }
+  }
+
+  #hear(pool: RunPool): void {
+    const { announcer } = this.#options;
+    pool.on('output', (worker, stream, chunk) => this.#writerOf(worker).write(stream, chunk));
+    pool.on('crash', (error, pauseMs) =>
+      announcer.say('crash', `${firstLine(error)}; again in ${formatPause(pauseMs)}`),
+    );
+    pool.on('ready', (worker) => {
+      if (this.#serving) announcer.say('ready', `${called(worker)} serves`);
+    });
+    pool.on('exit', (worker, reason, told) => {
+      if (told) announcer.say('exit', `${called(worker)} has left: ${reason}`);
+      this.#endWriter(worker);
+    });
+  }
+
+  #listen(): void {
+    for (const signal of STOPPING) this.#on(signal, () => this.#stop(signal));
+    this.#on('SIGHUP', () => void this.#roll('SIGHUP'));
+    for (const signal of FORWARDED) this.#on(signal, () => this.#toWorkers(signal));
+    const { watch, announcer } = this.#options;
+    if (watch === undefined) return;
+    const files = new FileWatch(watch, {
+      changed: (changed) => this.#onChange(changed),
+      failed: (error) => announcer.say('unwatched', error.message),
+    });
+    this.#undo.push(() => files.close());
+  }
+
+  #on(signal: NodeJS.Signals, does: () => void): void {
+    const { signals } = this.#options;
+    signals.on(signal, does);
+    this.#undo.push(() => signals.off(signal, does));
+  }
+
+  #stop(signal: NodeJS.Signals): void {
+    const { announcer, exit } = this.#options;
+    if (this.#stopping !== undefined) {
+      this.#toWorkers('SIGKILL');
+      exit(128 + constants.signals[signal]);
+      return;
+    }
+    this.#stopping = signal;
+    announcer.say(
+      'stopping',
+      `${signal}: the workers let their connections end; once more ends them at once`,
+    );
+    this.#retry();
+    void this.#pool?.close().catch(() => {}); // #stopped() tells
+    this.#resolveAsked();
+  }
+
+  #resolveAsked: () => void = () => {};
+
+  #asked(): Promise<void> {
+    if (this.#stopping !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#resolveAsked = resolve;
+    });
+  }
+
+  async #stopped(): Promise<number> {
+    const { announcer } = this.#options;
+    try {
+      await this.#pool?.close();
+      return EXIT.ok;
+    } catch (error) {
+      announcer.say('failed', `the end has failed: ${firstLine(error)}`);
+      return EXIT.failed;
+    }
+  }
+
+  #onChange(files: readonly string[]): void {
+    const [first = '', ...others] = files.map((file) => path.relative('', file));
+    const more = others.length > 0 ? ` and ${others.length} more` : '';
+    const what = `${first}${more} changed`;
+    if (this.#serving) void this.#roll(what);
+    else this.#options.announcer.say('changed', what);
+    this.#changed = true;
+    this.#retry();
+  }
+
+  /** Of a file, since the start began; or the end is asked for. */
+  #change(): Promise<void> {
+    if (this.#changed) return Promise.resolve();
+    this.#options.announcer.say('waiting', 'waits for a change');
+    return new Promise((resolve) => {
+      this.#retry = resolve;
+    });
+  }
+
+  async #roll(why: string): Promise<void> {
+    const { announcer } = this.#options;
+    if (!this.#serving || this.#stopping !== undefined) return;
+    announcer.say(
+      'rolling',
+      this.#rolling ? `${why}: once more, behind the roll that is under way` : `${why}: new workers`,
+    );
+    this.#again = this.#rolling;
+    if (this.#rolling) return;
+    this.#rolling = true;
+    do {
+      this.#again = false;
+      await this.#rollOnce();
+    } while (this.#again && this.#stopping === undefined);
+    this.#rolling = false;
+  }
+
+  async #rollOnce(): Promise<void> {
+    const { announcer } = this.#options;
+    try {
+      const { replaced, ms } = await (this.#pool as RunPool).restart();
+      this.#rolls.committed++;
+      announcer.say('rolled', `${workersOf(replaced.length, 'was', 'were')} replaced in ${formatMs(ms)}`);
+    } catch (error) {
+      this.#rolls[hasCode(error, 'ERR_HANDOFF_ROLLED_BACK') ? 'rolledback' : 'failed']++;
+      if (this.#stopping === undefined)
+        announcer.say('failed', `the roll has stopped, the old workers serve on: ${firstLine(error)}`);
+    }
+  }
+
+  #toWorkers(signal: NodeJS.Signals): void {
+    for (const { pid, threadId } of this.#pool?.status().workers ?? [])
+      if (pid !== 0 && threadId === undefined) this.#options.kill(pid, signal);
+  }
+
+  #writerOf(worker: RunWorker): ReturnType<SupervisorOptions['open']> {
+    const key = keyOf(worker);
+    const known = this.#writers.get(key);
+    if (known !== undefined) return known;
+    const writer = this.#options.open(worker);
+    this.#writers.set(key, writer);
+    return writer;
+  }
+
+  #endWriter(worker: RunWorker): void {
+    const timer = setTimeout(() => {
+      this.#writers.get(keyOf(worker))?.end();
+      this.#writers.delete(keyOf(worker));
+    }, LAST_LINES_MS);
+    timer.unref();
+  }
+}
+
+function keyOf({ worker, generation }: RunWorker): string {
+  return `${worker}.${generation}`;
+}
+
+function called({ worker, pid }: RunWorker): string {
+  return pid === 0 ? `worker ${worker}` : `worker ${worker} (pid ${pid})`;
+}
+
+function workersOf(count: number, one: string, several: string): string {
+  return count === 1 ? `1 worker ${one}` : `${count} workers ${several}`;
+}
+
+function formatPause(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : formatMs(ms);
+}
+
+/** Behind it there may be the end of the worker's stderr, which was shown as it came. */
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n', 1)[0] as string;
+}
+
+/** The program's own, as a shell tells it. A program that ends well, and does not serve, has failed. */
+function exitCodeOf(error: unknown): number {
+  const { code, exitCode, signal, cause } = error as NodeJS.ErrnoException & {
+    exitCode?: number | null;
+    signal?: NodeJS.Signals | null;
+  };
+  if (signal !== undefined && signal !== null) return 128 + constants.signals[signal];
+  if (exitCode !== undefined && exitCode !== null && exitCode !== 0) return exitCode;
+  const { code: why } = (cause ?? {}) as NodeJS.ErrnoException;
+  return startFailureCode(code) ?? startFailureCode(why) ?? EXIT.failed;
+}

@@ -1,0 +1,287 @@
+// The supervisor of `fdpass run`: what signals, changed files and failures make it do, and its exit code.
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import test from 'node:test';
+import { Announcer } from '#fdpass/cli/announcer';
+import type { RunPool, RunPoolEvents } from '#fdpass/cli/run-pool';
+import { Supervisor } from '#fdpass/cli/supervisor';
+import type { PoolStatus, RollReceipt } from '#fdpass/handoff/pool-status';
+import { LogBook } from '#fdpass/pool/log-book';
+import { workerStatus } from '../helpers/fake-pool';
+import { within } from '../helpers/stage';
+import { tmpDir } from '../helpers/tmp-dir';
+
+/** A promise that the test settles. */
+class Deferred<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: Error) => void;
+  readonly promise = new Promise<T>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
+/** Begins, rolls and closes when the test says so. */
+class FakeRunPool extends EventEmitter<RunPoolEvents> implements RunPool {
+  readonly asked = new EventEmitter();
+  closes = 0;
+  begun = new Deferred<void>();
+  rolls: Deferred<RollReceipt>[] = [];
+  closed = new Deferred<void>();
+
+  begin(): Promise<void> {
+    return this.begun.promise;
+  }
+
+  restart(): Promise<RollReceipt> {
+    const roll = new Deferred<RollReceipt>();
+    this.rolls.push(roll);
+    this.asked.emit('roll');
+    return roll.promise;
+  }
+
+  scale(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.closes++;
+    this.asked.emit('close');
+    return this.closed.promise;
+  }
+
+  status(): PoolStatus {
+    const workers = [
+      workerStatus(1),
+      workerStatus(2, { pid: 0, state: 'waiting' }),
+      workerStatus(3, { threadId: 1 }),
+    ];
+    return { balance: 'kernel', kind: 'processes', size: 3, listeners: [], workers };
+  }
+}
+
+const ROLLED: RollReceipt = { replaced: [], ms: 1 };
+
+function play({ watch, json = false }: { watch?: string[]; json?: boolean } = {}) {
+  const pools: FakeRunPool[] = [];
+  const made = new EventEmitter();
+  const signals = new EventEmitter();
+  const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+  const killed: [number, string][] = [];
+  const exits: number[] = [];
+  const announcer = new Announcer('shop', { json, env: {}, streams });
+  const book = new LogBook({ now: () => 0 });
+  book.follow((line) => announcer.line(line));
+  const supervisor = new Supervisor({
+    makePool: () => {
+      const pool = new FakeRunPool();
+      pools.push(pool);
+      made.emit('pool');
+      return pool;
+    },
+    watch,
+    announcer,
+    open: (worker) => book.open(worker, () => worker.pid),
+    signals,
+    kill: (pid, signal) => killed.push([pid, signal]),
+    exit: (code) => exits.push(code),
+  });
+  const ended = supervisor.run();
+  let seen = '';
+  return {
+    pool: pools[0] as FakeRunPool,
+    /** The pool of the second start. */
+    async next(): Promise<FakeRunPool> {
+      return await within('a second start', async () => {
+        if (pools.length < 2) await once(made, 'pool');
+        return pools[1] as FakeRunPool;
+      });
+    },
+    signals,
+    killed,
+    exits,
+    ended: () => within('the end', () => ended),
+    stdout: () => String(streams.stdout.read() ?? ''),
+    /** What it has said so far. */
+    stderr: () => (seen += String(streams.stderr.read() ?? '')),
+    async says(text: string): Promise<void> {
+      await within(text, async () => {
+        while (!seen.includes(text)) {
+          if (streams.stderr.readableLength === 0) await once(streams.stderr, 'readable');
+          seen += String(streams.stderr.read() ?? '');
+        }
+      });
+    },
+  };
+}
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  test(`${signal} closes the pool, and the exit code is 0`, async () => {
+    const { pool, signals, ended, says } = play();
+    pool.begun.resolve();
+    await says('fdpass run: 3 workers serve\n');
+    signals.emit(signal);
+    await says(`fdpass run: ${signal}: the workers let their connections end; once more ends them at once\n`);
+    assert.ok(pool.closes > 0);
+    pool.closed.resolve();
+    assert.equal(await ended(), 0);
+    assert.deepEqual(signals.eventNames(), [], 'signals are given back');
+  });
+}
+
+test('a second signal ends all at once, with the code of a shell', async () => {
+  const { pool, signals, killed, exits, ended, says } = play();
+  pool.begun.resolve();
+  await says('serve');
+  signals.emit('SIGTERM');
+  signals.emit('SIGINT');
+  assert.deepEqual(killed, [[1_001, 'SIGKILL']]);
+  assert.deepEqual(exits, [130]);
+  pool.closed.resolve();
+  await ended();
+});
+
+test('a signal while it starts calls the start off, and the exit code is 0', async () => {
+  const { pool, signals, ended, stderr } = play();
+  signals.emit('SIGTERM');
+  pool.begun.reject(new Error('called off'));
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
+  assert.doesNotMatch(stderr(), /failed/);
+});
+
+for (const [what, error, code] of [
+  ['exit code 7', { exitCode: 7 }, 7],
+  ['exit code 0', { exitCode: 0 }, 1],
+  ['SIGSEGV', { exitCode: null, signal: 'SIGSEGV' }, 139],
+  ['no such program', { code: 'ENOENT' }, 127],
+  ['a program that may not run', { code: 'ERR_POOL_WORKER', cause: { code: 'EACCES' } }, 126],
+  ['something else', { code: 'ERR_POOL_WORKER' }, 1],
+] as const) {
+  test(`a first start that fails with ${what} is exit code ${code}, and says why in one line`, async () => {
+    const { pool, ended, stderr } = play();
+    pool.begun.reject(Object.assign(new Error('worker 1 was no good\n--- stderr ---\nmore'), error));
+    assert.equal(await ended(), code);
+    assert.equal(stderr(), 'fdpass run: the start has failed: worker 1 was no good\n');
+  });
+}
+
+test('SIGHUP rolls; what comes during a roll is one more roll behind it', async () => {
+  const { pool, signals, ended, says } = play();
+  signals.emit('SIGHUP'); // too early: what is started is new
+  pool.begun.resolve();
+  await says('serve');
+  assert.equal(pool.rolls.length, 0);
+  signals.emit('SIGHUP');
+  assert.equal(pool.rolls.length, 1);
+  signals.emit('SIGHUP');
+  signals.emit('SIGHUP');
+  assert.equal(pool.rolls.length, 1);
+  const second = once(pool.asked, 'roll');
+  pool.rolls[0]?.resolve({ ...ROLLED, ms: 1_500 });
+  await second;
+  await says('fdpass run: 0 workers were replaced in 1.5 s\n');
+  pool.rolls[1]?.reject(new Error('worker 2 was no good'));
+  await says('fdpass run: the roll has stopped, the old workers serve on: worker 2 was no good\n');
+  assert.equal(pool.rolls.length, 2);
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
+});
+
+test('signals that are the program’s go to the workers that are processes', async () => {
+  const { pool, signals, killed, ended, says } = play();
+  pool.begun.resolve();
+  await says('serve');
+  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT']) signals.emit(signal);
+  assert.deepEqual(
+    killed,
+    ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'].map((signal) => [1_001, signal]),
+  );
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  await ended();
+});
+
+test('lines of workers have their prefix and their stream, a crash is told in one line', async () => {
+  const { pool, signals, ended, says, stdout } = play();
+  const worker = { worker: 2, generation: 3, pid: 123 };
+  pool.emit('output', worker, 'stdout', Buffer.from('hello\nwor'));
+  pool.emit('output', worker, 'stderr', Buffer.from('oh\n'));
+  await says('shop/2.3 | oh\n');
+  pool.begun.resolve();
+  pool.emit('crash', new Error('worker 2 (pid 123) ended with exit code 1\nmore'), 200);
+  await says('fdpass run: worker 2 (pid 123) ended with exit code 1; again in 200 ms\n');
+  pool.emit('exit', worker, 'exit code 1', false);
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  await ended();
+  assert.equal(stdout(), 'shop/2.3 | hello\nshop/2.3 | wor\n', 'the last line had no end');
+});
+
+test('--json has an object for each line, its own ones too', async () => {
+  const { pool, signals, ended, says, stdout, stderr } = play({ json: true });
+  pool.emit('output', { worker: 1, generation: 1, pid: 5 }, 'stdout', Buffer.from('hello\n'));
+  pool.begun.resolve();
+  await says('serving');
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  await ended();
+  const time = '1970-01-01T00:00:00.000Z';
+  const line = { time, worker: 1, generation: 1, pid: 5, stream: 'stdout', line: 'hello' };
+  assert.deepEqual(JSON.parse(stdout()), line);
+  const own = stderr()
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text));
+  assert.deepEqual(
+    own.map(({ event }) => event),
+    ['serving', 'stopping'],
+  );
+  assert.ok(own.every(({ time, message }) => !Number.isNaN(Date.parse(time)) && typeof message === 'string'));
+});
+
+test('--watch rolls when a file changes, and says which', async (t) => {
+  const folder = tmpDir(t);
+  const { pool, signals, ended, says } = play({ watch: [folder] });
+  pool.begun.resolve();
+  await says('serve');
+  const rolled = once(pool.asked, 'roll');
+  writeFileSync(path.join(folder, 'a.js'), '');
+  await within('a roll', () => rolled);
+  await says(`fdpass run: ${path.relative('', path.join(folder, 'a.js'))} changed: new workers\n`);
+  pool.rolls[0]?.resolve(ROLLED);
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
+});
+
+test('--watch waits for a change after a start that has failed, and starts again', async (t) => {
+  const folder = tmpDir(t);
+  const { pool, next, signals, ended, says } = play({ watch: [folder] });
+  pool.begun.reject(Object.assign(new Error('a syntax error'), { exitCode: 1 }));
+  await says('fdpass run: waits for a change\n');
+  writeFileSync(path.join(folder, 'a.js'), '');
+  const second = await next();
+  second.begun.reject(new Error('another one'));
+  await says('another one');
+  signals.emit('SIGINT');
+  second.closed.resolve();
+  assert.equal(await ended(), 0, 'it may be ended while it waits');
+});
+
+test('--watch does not miss a change during a start that fails', async (t) => {
+  const folder = tmpDir(t);
+  const { pool, next, signals, ended, says } = play({ watch: [folder] });
+  writeFileSync(path.join(folder, 'a.js'), '');
+  await says('changed\n');
+  pool.begun.reject(new Error('no'));
+  const second = await next();
+  signals.emit('SIGTERM');
+  second.begun.reject(new Error('called off'));
+  second.closed.resolve();
+  assert.equal(await ended(), 0);
+});
