@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const kEntries = ['index', 'raw', 'ws'];
+const kEntries = ['index', 'pool', 'raw', 'register', 'ws'];
 
 export function copyReachable(from, to) {
   const reached = new Set();

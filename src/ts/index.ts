@@ -19,7 +19,6 @@ export type { FdInfo, SocketFamily, SocketType } from './fd/describe';
 export { Fd } from './fd/fd';
 export type { FdLike } from './fd/lend';
 export { HandoffBusyError } from './handoff/busy';
-export { createHandoff } from './handoff/create';
 export type { UdpOptions } from './handoff/datagram-place';
 export type { ListenerOptions } from './handoff/endpoint';
 export { Handoff, type HandoffStatus } from './handoff/handoff';
@@ -52,3 +51,4 @@ export {
 } from './sockets/stream';
 export type { StreamConnectOptions, StreamOptions } from './sockets/stream-options';
 export { type AdoptUnixServerOptions, UnixServer, type UnixServerOptions } from './sockets/stream-server';
+export { createHandoff } from './worker/create';

@@ -1,5 +1,4 @@
 // makePool(): the pool that `fdpass run` drives.
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { FdpassError } from '../base/errors';
 import { readPoolOptions } from '../pool/options';
@@ -43,15 +42,12 @@ export function makePool(plan: PoolPlan): RunPool {
 
 /** Threads have no NODE_OPTIONS of their own. */
 function threadsOf({ script, execArgv, args }: NodeProgram) {
-  const preload = existsSync(REGISTER) ? ['--require', REGISTER] : [];
-  return { kind: 'threads', exec: script, execArgv: [...execArgv, ...preload], args } as const;
+  return { kind: 'threads', exec: script, execArgv: [...execArgv, '--require', REGISTER], args } as const;
 }
 
 function environment({ threads, waitReady }: PoolPlan): NodeJS.ProcessEnv {
   return {
-    ...(threads === undefined && existsSync(REGISTER)
-      ? { NODE_OPTIONS: withPreload(process.env['NODE_OPTIONS']) }
-      : {}),
+    ...(threads === undefined ? { NODE_OPTIONS: withPreload(process.env['NODE_OPTIONS']) } : {}),
     ...(waitReady ? { FDPASS_WAIT_READY: '1' } : {}),
   };
 }
