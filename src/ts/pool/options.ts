@@ -88,7 +88,7 @@ export interface PoolOptions {
   workers?: number | 'max';
   /** `warm`: from the start of a worker to its ready(). `drain`: for its connections. `exit`: from then to its end. */
   timeouts?: Partial<Pick<HandoffTimeouts, 'warm' | 'drain' | 'exit'>>;
-  /** A worker that has called ready() has to go on for so many milliseconds before it replaces another. Default 1000. */
+  /** A worker that has called ready() has to go on for so many milliseconds before it replaces another, and so has a primary. Default 1000. */
   probationMs?: number;
   restart?: RestartOptions;
   heartbeat?: HeartbeatOptions;
@@ -134,9 +134,6 @@ const BALANCES = ['kernel', 'reuseport', 'least', 'sticky'] as const;
 /** Of the bytes that are looked at before anybody reads them: what a socket buffers anyway. */
 const MAX_STICKY_BYTES = 64 * 1024;
 
-/** Of a new primary: the workers come to it within some milliseconds, and serve meanwhile. */
-const PROBATION = { ms: 5_000 };
-
 const STICKY: KnownNames<StickyOptions> = { key: true, maxBytes: true, timeoutMs: true };
 
 const OPTIONS: KnownNames<PoolOptions> = {
@@ -172,7 +169,7 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
   validateOptions('options', options, OPTIONS);
   const { probationMs = 1_000, atOnce = 1 } = options;
   return {
-    service: readService(options),
+    service: readService(options, probationMs),
     balance: oneOf('options.balance', options.balance ?? 'kernel', BALANCES),
     sticky: readSticky(options),
     timeouts: validateTimeouts(options.timeouts),
@@ -185,17 +182,11 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
   };
 }
 
-function readService({
-  name,
-  address,
-  allow,
-  pidFile,
-  orphans,
-  timeouts,
-}: PoolOptions): HandoffSettings | undefined {
+function readService(options: PoolOptions, probationMs: number): HandoffSettings | undefined {
+  const { name, address, allow, pidFile, orphans, timeouts } = options;
   const rest = { address, allow, pidFile };
   if (name !== undefined)
-    return readHandoffOptions({ name, ...given({ ...rest, timeouts }), probation: PROBATION });
+    return readHandoffOptions({ name, ...given({ ...rest, timeouts }), probation: { ms: probationMs } });
   for (const [option, value] of Object.entries({ ...rest, orphans }))
     if (value !== undefined)
       throw invalidArgValue(`options.${option} is of a pool that others can find: give options.name, too`);

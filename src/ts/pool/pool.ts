@@ -115,7 +115,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       if (record !== undefined) this.#inherit(record);
       else this.#slots = this.#newSlots(this.#settings.workers);
       if (record !== undefined) await this.#seat.ready(); // the predecessor's workers come
-      await this.#untilFull(this.#seat.returnMs);
+      if (this.#settings.program.kind === 'processes') await this.#untilFull(this.#seat.returnMs);
       await this.#fill();
       if (record === undefined) await this.#seat.ready();
     } catch (error) {
