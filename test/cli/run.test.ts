@@ -85,7 +85,8 @@ for (const [what, args, text] of [
   ['a name that is none', ['--name', 'a/b', ...PROGRAM], /up to 64 letters/],
   ['metrics nowhere', ['--metrics', 'here', ...PROGRAM], /--metrics takes a port/],
   ['a port that is none', ['--metrics', '70000', ...PROGRAM], /--metrics takes a port/],
-  ['threads of a shell', ['--threads', '--', 'sh', 'a.sh'], /--threads takes a program of Node/],
+  ['threads of an expression', ['--threads', '--', 'node', '-e', '1'], /--threads takes a file for Node/],
+  ['threads of a shell', ['--threads', '--', 'sh', 'a.sh'], /--threads takes a file for Node/],
 ] as const) {
   test(`${what} is a wrong command line`, async (t) => {
     assert.throws(() => readRunOptions(args), text);
@@ -141,6 +142,8 @@ test('the script of a command line of Node is found', () => {
   });
   assert.equal(of('node', '--import', './a.mjs'), undefined);
   assert.equal(of('npx', 'next'), undefined);
+  assert.equal(of('node', '-e', 'serve()'), undefined);
+  assert.equal(of('node', '--print=1', 'a.js'), undefined);
 });
 
 test('orphans are waited for, and children that libuv waits for are left to it', async () => {

@@ -19,6 +19,9 @@ const TAKES_NEXT = [
   '--env-file',
 ];
 
+/** Options of Node by which the program is the next word itself, not a file. */
+const EVALUATES = /^(-e|--eval|-p|--print|-pe)(=|$)/;
+
 export interface Problem {
   exitCode: typeof NOT_FOUND | typeof NOT_EXECUTABLE;
   reason: string;
@@ -49,11 +52,11 @@ export interface NodeProgram {
   args: string[];
 }
 
-/** Undefined: it is no `node [options] script [args]`. */
+/** Undefined: it is no `node [options] script [args]`, with a file for the script. */
 export function readNodeProgram([command = '', ...rest]: readonly string[]): NodeProgram | undefined {
   if (path.basename(command) !== 'node') return undefined;
   const at = rest.findIndex((word, i) => !word.startsWith('-') && !TAKES_NEXT.includes(rest[i - 1] ?? ''));
-  if (at === -1) return undefined;
+  if (at === -1 || rest.slice(0, at).some((word) => EVALUATES.test(word))) return undefined;
   return { execArgv: rest.slice(0, at), script: rest[at] as string, args: rest.slice(at + 1) };
 }
 
@@ -61,7 +64,7 @@ export function readNodeProgram([command = '', ...rest]: readonly string[]): Nod
 export function requireNodeProgram(command: readonly string[]): NodeProgram {
   const program = readNodeProgram(command);
   if (program !== undefined) return program;
-  throw new UsageError(`--threads takes a program of Node: node server.js, not '${command.join(' ')}'`);
+  throw new UsageError(`--threads takes a file for Node: node server.js, not '${command.join(' ')}'`);
 }
 
 function helpFor(command: string): string {
