@@ -41,8 +41,9 @@ export const run: Command = {
   fdpass run --metrics 9100 --balance least -- npx next start
 
 In the workers server.listen() of net, http, https and http2 takes its socket from the supervisor, so that express,
-fastify, koa, ws and their like need no change. A worker that crashes is started again, after a pause that grows; clients wait in
-the queue meanwhile. What workers write comes with a prefix, 'shop/2.3 | text': worker 2, third generation.
+fastify, koa, ws and their like need no change. A worker that leaves lets its connections end; WebSockets of ws are
+closed with 1001. One that crashes is started again, after a pause that grows; clients wait in the queue meanwhile.
+What workers write comes with a prefix, 'shop/2.3 | text': worker 2, third generation.
 
 From elsewhere: fdpass status, restart, scale, logs, top, abort NAME.
 

@@ -9,6 +9,7 @@ import type { Wanted } from './listen-arguments';
 import { Member } from './member';
 import { claimPost, hasPost } from './post';
 import { serverService } from './server-service';
+import { webSocketFarewell } from './web-sockets';
 
 /** A server that listens by the pool, or is about to. */
 interface Listening {
@@ -105,7 +106,7 @@ export class Program {
 
   async #open(server: net.Server, listening: Listening, { place, backlog }: Wanted): Promise<void> {
     const member = await this.#join();
-    const service = serverService(server, { backlog });
+    const service = serverService(server, { backlog, farewell: webSocketFarewell(server) });
     await member.claim(listening.name, { place, user: server, service });
     if (listening.closed) member.forget(listening.name);
     else await member.start();
