@@ -240,6 +240,16 @@ test('a program with a handoff of its own is left alone', async (t) => {
   assert.equal((await worker.child.ended).signal, 'SIGTERM');
 });
 
+test('a handoff behind the listen() of a server is refused, and says what to do', async (t) => {
+  const primary = new FakePrimary(t);
+  const worker = run(primary, 'handoff too late');
+  const { code, message } = await worker.tells('refused');
+  assert.equal(code, 'ERR_HANDOFF_STATE');
+  assert.match(message, /call createHandoff\(\) before those, and handoff\.listen\(\) instead of them/);
+  await worker.hears('ready');
+  assert.equal(await pidAt({ port: primary.port('tcp:127.0.0.1:0/1') }), worker.child.process.pid);
+});
+
 test('a process that is no worker is as if nothing was preloaded', async (t) => {
   const file = path.join(__dirname, '../fixtures/unchanged.js');
   const child = start(t, process.execPath, ['--require', REGISTER, file, 'nothing']);

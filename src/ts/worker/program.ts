@@ -118,7 +118,7 @@ export class Program {
   }
 
   async #begin(): Promise<Member> {
-    const appointment = claimPost();
+    const appointment = claimPost('register');
     if (appointment === undefined) throw new Error('this process is no worker');
     const member = await Member.begin(appointment, {
       timeouts: validateTimeouts(),
