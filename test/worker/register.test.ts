@@ -112,7 +112,7 @@ test('what listen() throws without a pool it throws in one; an address that is t
   await worker.hears('ready');
 });
 
-test('an address that the primary is refused is an error event, with its code, and port', async (t) => {
+test('an address that the primary is refused is an error event, with the fields that Node gives it', async (t) => {
   const primary = new FakePrimary(t);
   primary.obliging = false;
   const worker = run(primary, 'port', '81');
@@ -124,7 +124,8 @@ test('an address that the primary is refused is an error event, with its code, a
   worker.say({ type: 'refused', request, code: 'EACCES', errno: -13, syscall: 'bind', message });
   assert.deepEqual(await worker.tells('server failed'), {
     code: 'EACCES',
-    syscall: 'bind',
+    syscall: 'listen',
+    address: '127.0.0.1',
     port: 81,
     message,
   });

@@ -50,7 +50,8 @@ export class Program {
     const taken = this.#names();
     const name = wanted.anyPort ? firstFree(wanted.name, taken) : wanted.name;
     if (taken.has(name)) {
-      failLater(server, systemError(-constants.errno.EADDRINUSE, 'listen', wanted.address));
+      const error = systemError(-constants.errno.EADDRINUSE, 'listen', wanted.address);
+      failLater(server, Object.assign(error, fieldsOfNode(wanted)));
       return;
     }
     const listening = { name, closed: false };
@@ -61,8 +62,7 @@ export class Program {
       .catch((error: Error) => {
         if (listening.closed) return;
         this.#servers.delete(server);
-        const port = 'port' in wanted.place ? { port: wanted.place.port } : {};
-        failLater(server, Object.assign(error, port));
+        failLater(server, Object.assign(error, fieldsOfNode(wanted)));
       })
       .finally(() => {
         this.#pending--;
@@ -143,6 +143,12 @@ function firstFree(name: string, taken: ReadonlySet<string>): string {
     const numbered = `${name}/${index}`;
     if (!taken.has(numbered)) return numbered;
   }
+}
+
+/** Programs look at them: "if (error.syscall !== 'listen') throw error". */
+function fieldsOfNode({ place, path }: Wanted) {
+  if (path !== undefined) return { syscall: 'listen', address: path };
+  return { syscall: 'listen', address: place.host ?? '::', port: place.port };
 }
 
 function closeOnAbort(server: net.Server, signal: AbortSignal): void {
