@@ -85,6 +85,12 @@ for (const [what, args, text] of [
   ['a name that is none', ['--name', 'a/b', ...PROGRAM], /up to 64 letters/],
   ['metrics nowhere', ['--metrics', 'here', ...PROGRAM], /--metrics takes a port/],
   ['a port that is none', ['--metrics', '70000', ...PROGRAM], /--metrics takes a port/],
+  [
+    'npm',
+    ['--', 'npm', 'start'],
+    /npm starts the program in a process that is no worker of the pool; give what/,
+  ],
+  ['a path of npx', ['--', '/usr/bin/npx', 'next'], /npx starts the program/],
   ['threads of an expression', ['--threads', '--', 'node', '-e', '1'], /--threads takes a file for Node/],
   ['threads of a shell', ['--threads', '--', 'sh', 'a.sh'], /--threads takes a file for Node/],
 ] as const) {
@@ -110,6 +116,14 @@ test('a program that is not there is exit code 127, one that may not be run 126,
   assert.match(plain.stderr, /: permission denied; to run it with Node: /);
 });
 
+test('a directory is exit code 126, and says how to run what is in it', async (t) => {
+  const folder = tmpDir(t);
+  const { code, stderr } = await runCli(t, 'run', '--', folder);
+  assert.equal(code, 126);
+  const help = `to run the program in it: fdpass run -- node ${folder}`;
+  assert.equal(stderr, `fdpass run: ${folder}: is a directory; ${help}\n`);
+});
+
 test('a program is looked for as a shell does', (t) => {
   const [one, two] = [tmpDir(t), tmpDir(t)];
   writeFileSync(path.join(one, 'tool'), '');
@@ -118,6 +132,7 @@ test('a program is looked for as a shell does', (t) => {
   chmodSync(path.join(two, 'tool'), 0o755);
   assert.equal(problemOf('tool', `${one}:${two}`), undefined, 'the next one that may be run');
   mkdirSync(path.join(two, 'folder'));
+  assert.equal(problemOf(path.join(two, 'folder'), one)?.exitCode, 126);
   assert.equal(problemOf('folder', two)?.exitCode, 127);
   assert.equal(problemOf('nothing', undefined)?.exitCode, 127);
 });

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type net from 'node:net';
 import type { SystemError } from '../base/errors';
-import { explainPortInUse } from '../names/address-in-use';
+import { explainPort } from '../names/address-in-use';
 import type { PoolReport } from '../pool/metrics';
 import { createMetricsServer } from '../pool/metrics-server';
 import { listenUnix } from '../sockets/listen-unix';
@@ -25,6 +25,6 @@ async function listen(server: net.Server, { port, host }: { port: number; host: 
     await once(server.listen(port, host), 'listening');
   } catch (error) {
     const { address = host } = error as SystemError; // a name has been looked up
-    throw explainPortInUse(error as SystemError, { protocol: 'tcp', address, port });
+    throw explainPort(error as SystemError, { protocol: 'tcp', address, port });
   }
 }

@@ -33,9 +33,25 @@ export function problemOf(command: string, searched: string | undefined): Proble
     ? [command]
     : (searched ?? '/usr/bin:/bin').split(':').map((folder) => path.join(folder || '.', command));
   const files = places.filter(isFile);
+  if (files.length === 0 && command.includes('/') && isFolder(command)) {
+    const reason = `${command}: is a directory; to run the program in it: fdpass run -- node ${command}`;
+    return { exitCode: NOT_EXECUTABLE, reason };
+  }
   if (files.length === 0) return { exitCode: NOT_FOUND, reason: `${command}: not found${helpFor(command)}` };
   if (files.some(isExecutable)) return undefined;
   return { exitCode: NOT_EXECUTABLE, reason: `${command}: permission denied${helpFor(command)}` };
+}
+
+/** They start the program as a child of theirs, which does not get the link of a worker. */
+const LAUNCHERS = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'bunx', 'tsx', 'nodemon', 'cross-env'];
+
+/** Its program would run, and listen, beside the pool. @throws UsageError */
+export function refuseLauncher([command = '']: readonly string[]): void {
+  const name = path.basename(command);
+  if (!LAUNCHERS.includes(name)) return;
+  const instead =
+    'give what it starts: fdpass run -- node server.js, or -- node_modules/.bin/next start, or -- node --import tsx server.ts';
+  throw new UsageError(`${name} starts the program in a process that is no worker of the pool; ${instead}`);
 }
 
 /** The exit code for a program that could not be started after all. */
@@ -73,6 +89,10 @@ function helpFor(command: string): string {
 
 function isFile(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function isFolder(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function isExecutable(name: string): boolean {

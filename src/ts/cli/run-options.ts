@@ -7,7 +7,7 @@ import { UsageError } from './command';
 import { orTeach, parseCommandLine } from './command-line';
 import type { PoolPlan } from './make-pool';
 import { type MetricsPlace, readMetricsPlace } from './metrics-place';
-import { readNodeProgram, requireNodeProgram } from './program';
+import { readNodeProgram, refuseLauncher, requireNodeProgram } from './program';
 import { serviceName } from './service-name';
 import { readCount } from './target';
 
@@ -66,6 +66,7 @@ function splitAtProgram(args: readonly string[]): { ours: string[]; command: str
   const command = at === -1 ? [] : args.slice(at + 1);
   if (command.length === 0 || command[0] === '')
     throw new UsageError('the program is missing; it comes behind --: fdpass run -i 4 -- node server.js');
+  refuseLauncher(command);
   return { ours: args.slice(0, at), command };
 }
 

@@ -6,7 +6,7 @@ import { validateInteger } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_DGRAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
-import { explainPortInUse } from '../names/address-in-use';
+import { explainPort } from '../names/address-in-use';
 import { type BindOptions, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { SOCKET_OPTIONS, type SocketOptions } from '../sockets/message';
@@ -53,7 +53,7 @@ export function udpPlace(options: UdpOptions): Place {
       } catch (error) {
         const family = isIPv6(address) ? 'IPv6' : 'IPv4';
         const named = withAddress(error, printEndpoint({ address, family, port }));
-        throw explainPortInUse(named, { protocol: 'udp', address, port });
+        throw explainPort(named, { protocol: 'udp', address, port });
       }
     },
   };

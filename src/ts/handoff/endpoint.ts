@@ -9,7 +9,7 @@ import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireServer } from '../fd/server';
-import { explainPortInUse } from '../names/address-in-use';
+import { explainPort } from '../names/address-in-use';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { stateError } from './state-error';
@@ -177,7 +177,7 @@ function bindTcpEndpoint({ host, port, backlog, reusePort, ipv6Only }: Endpoint 
     } catch (error) {
       const family = net.isIPv6(address) ? 'IPv6' : 'IPv4';
       const named = withAddress(error, printEndpoint({ address, family, port }));
-      throw explainPortInUse(named, { protocol: 'tcp', address, port });
+      throw explainPort(named, { protocol: 'tcp', address, port });
     }
   };
   if (host !== undefined) return bind(host);

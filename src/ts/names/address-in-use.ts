@@ -1,5 +1,5 @@
 // What is at an address or a port that is taken: a live socket and who holds it, a leftover, or another kind of file.
-import { lstatSync, type Stats } from 'node:fs';
+import { lstatSync, readFileSync, type Stats } from 'node:fs';
 import { hasCode, type SocketHolder, type SystemError } from '../base/errors';
 import { pathOf, type UnixAddress } from '../fd/address';
 import { SOCKET_TYPES } from '../fd/describe';
@@ -36,8 +36,9 @@ export function explainInUse(error: SystemError, address: UnixAddress, type: num
   );
 }
 
-/** Adds to an EADDRINUSE who has the port, and `holders`. Other errors are left as they are. */
-export function explainPortInUse(error: SystemError, name: InetName): SystemError {
+/** Adds who has the port, and `holders`, to an EADDRINUSE; to an EACCES whose the port is. */
+export function explainPort(error: SystemError, name: InetName): SystemError {
+  if (hasCode(error, 'EACCES')) return explain(error, () => explainForbidden(name.port));
   if (!hasCode(error, 'EADDRINUSE')) return error;
   // "This process" would be another one where the text is read: a primary binds for its workers.
   return explain(error, () => heldBy(socketsAt(name), { absolute: true }));
@@ -70,6 +71,16 @@ function explainPath(address: UnixAddress, type: number): Explanation {
   return isLeftover(address, type)
     ? { text: 'a leftover that no process serves; replaceStale: true replaces it' }
     : {};
+}
+
+/** Of ip(7). */
+const FIRST_FREE = '/proc/sys/net/ipv4/ip_unprivileged_port_start';
+
+function explainForbidden(port: number): Explanation {
+  const first = Number(readFileSync(FIRST_FREE, 'latin1'));
+  if (port >= first) return {};
+  const help = 'give it to the program (setcap, or AmbientCapabilities of systemd), or take another port';
+  return { text: `ports below ${first} are for root and for CAP_NET_BIND_SERVICE: ${help}` };
 }
 
 /** Abstract names of different types do not meet. */
