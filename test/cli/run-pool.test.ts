@@ -19,6 +19,7 @@ test('workers serve, are replaced at SIGHUP, and end at SIGTERM with exit code 0
   const metrics = path.join(tmpDir(t), 'metrics.sock');
   const run = startRun(t, ['-i', '2', '--metrics', metrics], { PORT: String(port) });
   await run.says('fdpass run: 2 workers serve\n');
+  await run.says(`fdpass run: shop listens on 127.0.0.1:${port}\n`);
   const first = JSON.parse(await ask({ port }));
   assert.equal(first.generation, 1);
   assert.match(

@@ -59,7 +59,8 @@ test('each option is read', () => {
   );
   assert.deepEqual(threads, { execArgv: ['-r', './a.js'], script: 'server.js', args: ['-x'] });
   assert.deepEqual(readRunOptions(['--watch', ...PROGRAM]).watch, ['.']);
-  assert.deepEqual(readRunOptions(['--watch', 'src', 'lib', '--json', ...PROGRAM]).watch, ['src', 'lib']);
+  assert.deepEqual(readRunOptions(['--watch', '/usr', '/tmp', '--json', ...PROGRAM]).watch, ['/usr', '/tmp']);
+  assert.deepEqual(readRunOptions(['--watch=/usr', ...PROGRAM]).watch, ['/usr']);
 });
 
 test('metrics are at a port of this machine, an address, a path or a name', () => {
@@ -77,7 +78,15 @@ for (const [what, args, text] of [
     ['-i', '2'],
     /the program is missing; it comes behind --: fdpass run -i 4 -- node server\.js/,
   ],
-  ['a program without --', ['node', 'server.js'], /the program is missing/],
+  ['a program without --', ['node', 'server.js'], /it comes behind --: fdpass run -- node server\.js$/],
+  ['options and no --', ['-i', '2', 'server.js'], /it comes behind --: fdpass run -i 4 -- node server\.js$/],
+  ['seconds', ['--drain', '5s', ...PROGRAM], /--drain takes milliseconds from 1 to 2147483647, not '5s'/],
+  ['no time to drain', ['--drain', '0', ...PROGRAM], /--drain takes milliseconds from 1/],
+  [
+    'a path that is not there',
+    ['--watch', 'scr', ...PROGRAM],
+    /--watch scr: there is no such file or folder/,
+  ],
   ['a word before --', ['server.js', ...PROGRAM], /'server\.js' belongs behind --/],
   ['no workers', ['-i', '0', ...PROGRAM], /-i takes a number of workers from 1, or max, not '0'/],
   ['a balance that is unknown', ['--balance', 'leest', ...PROGRAM], /did you mean least\?/],
@@ -114,6 +123,14 @@ test('a program that is not there is exit code 127, one that may not be run 126,
   const plain = await runCli(t, 'run', '--', file);
   assert.equal(plain.code, 126);
   assert.match(plain.stderr, /: permission denied; to run it with Node: /);
+});
+
+test('a script that is not there is told once, and is exit code 127', async (t) => {
+  const missing = path.join(tmpDir(t), 'srver.js');
+  for (const threads of [[], ['--threads']]) {
+    const { code, stderr } = await runCli(t, 'run', ...threads, '--', process.execPath, missing);
+    assert.deepEqual([code, stderr], [127, `fdpass run: ${missing}: not found\n`]);
+  }
 });
 
 test('a directory is exit code 126, and says how to run what is in it', async (t) => {

@@ -78,6 +78,7 @@ function play({ watch, json = false, slowMs }: { watch?: string[]; json?: boolea
   const book = new LogBook({ now: () => 0 });
   book.follow((line) => announcer.line(line));
   const supervisor = new Supervisor({
+    name: 'shop',
     makePool: () => {
       const pool = new FakeRunPool();
       pools.push(pool);

@@ -1,5 +1,5 @@
 // The program of `fdpass run`: whether it can be started, and which file of JavaScript it is.
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { UsageError } from './command';
 
@@ -66,6 +66,15 @@ export interface NodeProgram {
   execArgv: string[];
   script: string;
   args: string[];
+}
+
+/** Node would tell it, too: once for each worker, in twelve lines. */
+export function missingScript(command: readonly string[]): Problem | undefined {
+  const script = readNodeProgram(command)?.script;
+  // Without an extension it may be found all the same.
+  if (script === undefined || !/\.[cm]?[jt]s$/.test(script) || existsSync(script)) return undefined;
+  const where = path.isAbsolute(script) ? '' : ` in ${process.cwd()}`;
+  return { exitCode: NOT_FOUND, reason: `${script}: not found${where}` };
 }
 
 /** Undefined: it is no `node [options] script [args]`, with a file for the script. */

@@ -6,7 +6,7 @@ import { Announcer } from './announcer';
 import type { Command } from './command';
 import { makePool, type PoolPlan } from './make-pool';
 import { serveMetrics } from './metrics-endpoint';
-import { problemOf } from './program';
+import { missingScript, problemOf } from './program';
 import { reapOrphans } from './reaper';
 import { openControl } from './run-control';
 import { readRunOptions } from './run-options';
@@ -22,7 +22,7 @@ export const run: Command = {
 
   fdpass run [-i N|max] [options] -- node server.js [args]
 
-  -i N|max            so many workers; default max: one for each processor
+  -i, --instances N   so many workers; default max: one for each processor
   --balance HOW       kernel: all accept from one queue. reuseport: a queue for each. least: the supervisor accepts, and
                       passes each connection to the worker with the fewest. sticky: to the same one for the same client
   --name NAME         of the service, for the other commands; default: as package.json says, else as the script
@@ -31,7 +31,7 @@ export const run: Command = {
   --wait-ready        a worker is ready at process.send('ready'), not when it listens
   --metrics AT        for Prometheus: a port (of 127.0.0.1), host:port, a path, or @name; GET /metrics, /metrics.json,
                       /healthz
-  --probation MS      a new worker has to serve for so long before the old one goes
+  --probation MS      a new worker has to serve for so long before the old one goes; default 1000
   --drain MS          what a worker that leaves gives its connections to end; default 30000
   --threads           worker threads instead of processes
   --json              for scripts: each line of a worker, and of the supervisor, as an object
@@ -66,8 +66,9 @@ Exit code:
     const streams = { stdout: process.stdout, stderr: process.stderr };
     for (const stream of Object.values(streams)) neverBlock(stream);
     const announcer = new Announcer(plan.name, { json, env: process.env, streams });
-    const problem =
+    const program =
       plan.threads === undefined ? problemOf(plan.command[0] as string, process.env['PATH']) : undefined;
+    const problem = program ?? missingScript(plan.command);
     if (problem !== undefined) {
       announcer.say('failed', problem.reason);
       return problem.exitCode;
@@ -79,6 +80,7 @@ Exit code:
     const book = new LogBook();
     book.follow((line) => announcer.line(line));
     const supervisor = new Supervisor({
+      name: plan.name,
       makePool: () => makePool(plan),
       watch,
       announcer,

@@ -15,6 +15,8 @@ import { formatMs } from './units';
 import { FileWatch } from './watch-files';
 
 export interface SupervisorOptions {
+  /** Of the service. */
+  name: string;
   /** Not begun yet; again after a start that has failed. */
   makePool(): RunPool;
   /** Files and folders; undefined: changes do not matter. */
@@ -110,7 +112,10 @@ export class Supervisor {
     try {
       await pool.begin();
       this.#serving = true;
-      announcer.say('serving', workersOf(pool.status().size, 'serves', 'serve'));
+      const { size, listeners } = pool.status();
+      announcer.say('serving', workersOf(size, 'serves', 'serve'));
+      const addresses = listeners.map(({ address }) => address).join(', ');
+      if (addresses !== '') announcer.say('listening', `${this.#options.name} listens on ${addresses}`);
       return undefined;
     } catch (error) {
       if (this.#stopping === undefined)
