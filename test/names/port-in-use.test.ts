@@ -1,6 +1,7 @@
 // A port that is taken: EADDRINUSE says who has it, wherever it is bound for somebody.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -8,7 +9,7 @@ import path from 'node:path';
 import test from 'node:test';
 import type { SystemError } from 'fdpass';
 import { createHandoff } from 'fdpass';
-import { socketsAt } from '#fdpass/names/inet-sockets';
+import { MAX_TABLE_BYTES, socketsAt } from '#fdpass/names/inet-sockets';
 import { type Child, start } from '../helpers/child';
 import { runCli } from '../helpers/cli';
 import { isRoot, NOBODY } from '../helpers/nobody';
@@ -91,6 +92,11 @@ test('an address of the same port that is not in the way is not named', async (t
 });
 
 test('a connection that goes out from the port is named where nobody listens', async (t) => {
+  // Those of other tests, and of other programs, that have ended stay in it for a minute.
+  if (readFileSync('/proc/net/tcp').length > MAX_TABLE_BYTES / 2) {
+    t.skip('needs a machine with fewer connections');
+    return;
+  }
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port: far } = server.address() as net.AddressInfo;
