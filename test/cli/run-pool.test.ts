@@ -1,74 +1,17 @@
 // `fdpass run` with real workers, as somebody uses it in a shell.
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
-import { type Child, start } from '../helpers/child';
-import { bin } from '../helpers/cli';
+import { start } from '../helpers/child';
 import { freePort } from '../helpers/free-port';
+import { ask, fdpass, type Run, runtime, startRun as startProgram } from '../helpers/run-pool';
 import { within } from '../helpers/stage';
 import { tmpDir } from '../helpers/tmp-dir';
 
-const program = path.join(path.dirname(require.resolve('fdpass/package.json')), bin.fdpass);
-/** Where its control socket is. */
-const folders = new WeakMap<test.TestContext, string>();
-
-function runtime(t: test.TestContext): string {
-  const folder = folders.get(t) ?? tmpDir(t);
-  folders.set(t, folder);
-  return folder;
-}
-
 const worker = path.join(__dirname, '../fixtures/pool-worker.js');
 
-interface Run extends Child {
-  /** The next line of its stderr that has this. */
-  says(text: string): Promise<void>;
-}
-
 function startRun(t: test.TestContext, options: string[], env: NodeJS.ProcessEnv = {}): Run {
-  const args = [
-    program,
-    'run',
-    '--name',
-    'shop',
-    '--probation',
-    '0',
-    ...options,
-    '--',
-    process.execPath,
-    worker,
-  ];
-  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
-  const child = start(t, process.execPath, args, {
-    env: { ...inherited, XDG_RUNTIME_DIR: runtime(t), ...env },
-  });
-  let seen = '';
-  child.process.stderr?.on('data', (text: string) => {
-    seen += text;
-  });
-  return {
-    ...child,
-    says: (text) =>
-      within(text, async () => {
-        while (!seen.includes(text))
-          await new Promise((resolve) => child.process.stderr?.once('data', resolve));
-        seen = seen.slice(seen.indexOf(text) + text.length);
-      }),
-  };
-}
-
-async function ask(at: http.RequestOptions): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const request = http.get({ ...at, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        body += part;
-      });
-      response.once('end', () => resolve(body));
-    });
-    request.once('error', reject);
-  });
+  return startProgram(t, { options, env, program: [process.execPath, worker] });
 }
 
 test('workers serve, are replaced at SIGHUP, and end at SIGTERM with exit code 0', async (t) => {
@@ -76,7 +19,8 @@ test('workers serve, are replaced at SIGHUP, and end at SIGTERM with exit code 0
   const metrics = path.join(tmpDir(t), 'metrics.sock');
   const run = startRun(t, ['-i', '2', '--metrics', metrics], { PORT: String(port) });
   await run.says('fdpass run: 2 workers serve\n');
-  const first = JSON.parse(await ask({ port, host: '127.0.0.1' }));
+  await run.says(`fdpass run: shop listens on 127.0.0.1:${port}\n`);
+  const first = JSON.parse(await ask({ port }));
   assert.equal(first.generation, 1);
   assert.match(
     await ask({ socketPath: metrics, path: '/metrics' }),
@@ -85,11 +29,11 @@ test('workers serve, are replaced at SIGHUP, and end at SIGTERM with exit code 0
   run.process.kill('SIGHUP');
   await run.says('fdpass run: SIGHUP: new workers\n');
   await run.says('fdpass run: 2 workers were replaced in ');
-  assert.equal(JSON.parse(await ask({ port, host: '127.0.0.1' })).generation, 2);
+  assert.equal(JSON.parse(await ask({ port })).generation, 2);
   const counted = await ask({ socketPath: metrics, path: '/metrics' });
   assert.match(counted, /^fdpass_pool_rolls_total\{pool="shop",outcome="committed"\} 1$/m);
   run.process.kill('SIGTERM');
-  const { code, signal } = await within('its end', () => run.ended);
+  const { code, signal } = await run.end();
   assert.deepEqual([code, signal], [0, null]);
 });
 
@@ -97,17 +41,17 @@ test('a crash is told with its reason, and the worker comes back', async (t) => 
   const port = await freePort();
   const run = startRun(t, ['-i', '1'], { PORT: String(port) });
   await run.says('fdpass run: 1 worker serves\n');
-  await ask({ port, host: '127.0.0.1', path: '/crash' }).catch(() => {});
+  await ask({ port, path: '/crash' }).catch(() => {});
   await run.says('exit code 4; again in 100 ms\n');
   await run.says('serves\n');
-  assert.equal(JSON.parse(await ask({ port, host: '127.0.0.1' })).generation, 2);
+  assert.equal(JSON.parse(await ask({ port })).generation, 2);
   run.process.kill('SIGINT');
-  assert.equal((await within('its end', () => run.ended)).code, 0);
+  assert.equal((await run.end()).code, 0);
 });
 
 test('a program that ends while it starts gives its exit code, and its last words come with their prefix', async (t) => {
   const run = startRun(t, ['-i', '1'], { FAULT: 'exit' });
-  const { code, stderr } = await within('its end', () => run.ended);
+  const { code, stderr } = await run.end();
   assert.match(stderr, /^shop\/1\.1 \| no database$/m);
   assert.equal(code, 3, stderr);
 });
@@ -117,7 +61,7 @@ test('the other commands find it by its name, and a second one of that name is r
   await run.says('fdpass run: 1 worker serves\n');
   const env = { ...process.env, XDG_RUNTIME_DIR: runtime(t) };
   const command = (...args: string[]) =>
-    within(args.join(' '), () => start(t, process.execPath, [program, ...args], { env }).ended);
+    within(args.join(' '), () => start(t, process.execPath, [fdpass, ...args], { env }).ended);
   const scaled = await command('scale', 'shop', '+1');
   assert.deepEqual([scaled.code, scaled.stdout], [0, '1 workers before, 2 now\n']);
   const rolled = await command('restart', 'shop', '--json');
@@ -126,10 +70,10 @@ test('the other commands find it by its name, and a second one of that name is r
   assert.ok(status.pool.workers.some(({ generation }: { generation: number }) => generation === 2));
   const lines = (await command('logs', 'shop')).stdout;
   assert.match(lines, /^shop\/1\.1 \| superseded by 2$/m);
-  const second = await within('its end', () => startRun(t, ['-i', '1']).ended);
+  const second = await startRun(t, ['-i', '1']).end();
   assert.equal(second.code, 1);
   assert.match(second.stderr, /^fdpass run: shop runs already, as process \d+; /);
   assert.equal((await command('status', 'shop')).code, 0, 'the first one serves on');
   run.process.kill('SIGTERM');
-  assert.equal((await within('its end', () => run.ended)).code, 0);
+  assert.equal((await run.end()).code, 0);
 });

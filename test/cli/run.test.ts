@@ -59,7 +59,8 @@ test('each option is read', () => {
   );
   assert.deepEqual(threads, { execArgv: ['-r', './a.js'], script: 'server.js', args: ['-x'] });
   assert.deepEqual(readRunOptions(['--watch', ...PROGRAM]).watch, ['.']);
-  assert.deepEqual(readRunOptions(['--watch', 'src', 'lib', '--json', ...PROGRAM]).watch, ['src', 'lib']);
+  assert.deepEqual(readRunOptions(['--watch', '/usr', '/tmp', '--json', ...PROGRAM]).watch, ['/usr', '/tmp']);
+  assert.deepEqual(readRunOptions(['--watch=/usr', ...PROGRAM]).watch, ['/usr']);
 });
 
 test('metrics are at a port of this machine, an address, a path or a name', () => {
@@ -77,7 +78,15 @@ for (const [what, args, text] of [
     ['-i', '2'],
     /the program is missing; it comes behind --: fdpass run -i 4 -- node server\.js/,
   ],
-  ['a program without --', ['node', 'server.js'], /the program is missing/],
+  ['a program without --', ['node', 'server.js'], /it comes behind --: fdpass run -- node server\.js$/],
+  ['options and no --', ['-i', '2', 'server.js'], /it comes behind --: fdpass run -i 4 -- node server\.js$/],
+  ['seconds', ['--drain', '5s', ...PROGRAM], /--drain takes milliseconds from 1 to 2147483647, not '5s'/],
+  ['no time to drain', ['--drain', '0', ...PROGRAM], /--drain takes milliseconds from 1/],
+  [
+    'a path that is not there',
+    ['--watch', 'scr', ...PROGRAM],
+    /--watch scr: there is no such file or folder/,
+  ],
   ['a word before --', ['server.js', ...PROGRAM], /'server\.js' belongs behind --/],
   ['no workers', ['-i', '0', ...PROGRAM], /-i takes a number of workers from 1, or max, not '0'/],
   ['a balance that is unknown', ['--balance', 'leest', ...PROGRAM], /did you mean least\?/],
@@ -85,7 +94,14 @@ for (const [what, args, text] of [
   ['a name that is none', ['--name', 'a/b', ...PROGRAM], /up to 64 letters/],
   ['metrics nowhere', ['--metrics', 'here', ...PROGRAM], /--metrics takes a port/],
   ['a port that is none', ['--metrics', '70000', ...PROGRAM], /--metrics takes a port/],
-  ['threads of a shell', ['--threads', '--', 'sh', 'a.sh'], /--threads takes a program of Node/],
+  [
+    'npm',
+    ['--', 'npm', 'start'],
+    /npm starts the program in a process that is no worker of the pool; give what/,
+  ],
+  ['a path of npx', ['--', '/usr/bin/npx', 'next'], /npx starts the program/],
+  ['threads of an expression', ['--threads', '--', 'node', '-e', '1'], /--threads takes a file for Node/],
+  ['threads of a shell', ['--threads', '--', 'sh', 'a.sh'], /--threads takes a file for Node/],
 ] as const) {
   test(`${what} is a wrong command line`, async (t) => {
     assert.throws(() => readRunOptions(args), text);
@@ -109,6 +125,22 @@ test('a program that is not there is exit code 127, one that may not be run 126,
   assert.match(plain.stderr, /: permission denied; to run it with Node: /);
 });
 
+test('a script that is not there is told once, and is exit code 127', async (t) => {
+  const missing = path.join(tmpDir(t), 'srver.js');
+  for (const threads of [[], ['--threads']]) {
+    const { code, stderr } = await runCli(t, 'run', ...threads, '--', process.execPath, missing);
+    assert.deepEqual([code, stderr], [127, `fdpass run: ${missing}: not found\n`]);
+  }
+});
+
+test('a directory is exit code 126, and says how to run what is in it', async (t) => {
+  const folder = tmpDir(t);
+  const { code, stderr } = await runCli(t, 'run', '--', folder);
+  assert.equal(code, 126);
+  const help = `to run the program in it: fdpass run -- node ${folder}`;
+  assert.equal(stderr, `fdpass run: ${folder}: is a directory; ${help}\n`);
+});
+
 test('a program is looked for as a shell does', (t) => {
   const [one, two] = [tmpDir(t), tmpDir(t)];
   writeFileSync(path.join(one, 'tool'), '');
@@ -117,6 +149,7 @@ test('a program is looked for as a shell does', (t) => {
   chmodSync(path.join(two, 'tool'), 0o755);
   assert.equal(problemOf('tool', `${one}:${two}`), undefined, 'the next one that may be run');
   mkdirSync(path.join(two, 'folder'));
+  assert.equal(problemOf(path.join(two, 'folder'), one)?.exitCode, 126);
   assert.equal(problemOf('folder', two)?.exitCode, 127);
   assert.equal(problemOf('nothing', undefined)?.exitCode, 127);
 });
@@ -141,6 +174,8 @@ test('the script of a command line of Node is found', () => {
   });
   assert.equal(of('node', '--import', './a.mjs'), undefined);
   assert.equal(of('npx', 'next'), undefined);
+  assert.equal(of('node', '-e', 'serve()'), undefined);
+  assert.equal(of('node', '--print=1', 'a.js'), undefined);
 });
 
 test('orphans are waited for, and children that libuv waits for are left to it', async () => {

@@ -57,6 +57,7 @@ class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
   status(): PoolStatus {
     const workers = [
       workerStatus(1),
+      workerStatus(4, { pid: 0, state: 'starting' }),
       workerStatus(2, { pid: 0, state: 'waiting' }),
       workerStatus(3, { threadId: 1 }),
     ];
@@ -66,17 +67,19 @@ class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
 
 const ROLLED: RollReceipt = { replaced: [], ms: 1 };
 
-function play({ watch, json = false }: { watch?: string[]; json?: boolean } = {}) {
+function play({ watch, json = false, slowMs }: { watch?: string[]; json?: boolean; slowMs?: number } = {}) {
   const pools: FakeRunPool[] = [];
   const made = new EventEmitter();
   const signals = new EventEmitter();
   const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
   const killed: [number, string][] = [];
   const exits: number[] = [];
+  const tidied: number[] = [];
   const announcer = new Announcer('shop', { json, env: {}, streams });
   const book = new LogBook({ now: () => 0 });
   book.follow((line) => announcer.line(line));
   const supervisor = new Supervisor({
+    name: 'shop',
     makePool: () => {
       const pool = new FakeRunPool();
       pools.push(pool);
@@ -89,6 +92,9 @@ function play({ watch, json = false }: { watch?: string[]; json?: boolean } = {}
     signals,
     kill: (pid, signal) => killed.push([pid, signal]),
     exit: (code) => exits.push(code),
+    tidy: ({ pid }) => tidied.push(pid),
+    readiness: 'its program listens',
+    ...(slowMs === undefined ? {} : { slowMs }),
   });
   const ended = supervisor.run();
   let seen = '';
@@ -104,6 +110,7 @@ function play({ watch, json = false }: { watch?: string[]; json?: boolean } = {}
     signals,
     killed,
     exits,
+    tidied,
     ended: () => within('the end', () => ended),
     stdout: () => String(streams.stdout.read() ?? ''),
     /** What it has said so far. */
@@ -142,7 +149,7 @@ test('a second signal ends all at once, with the code of a shell', async () => {
   assert.deepEqual(killed, [[1_001, 'SIGKILL']]);
   assert.deepEqual(exits, [130]);
   pool.closed.resolve();
-  await ended();
+  assert.equal(await ended(), 130, 'also if the workers are faster');
 });
 
 test('a signal while it starts calls the start off, and the exit code is 0', async () => {
@@ -156,7 +163,6 @@ test('a signal while it starts calls the start off, and the exit code is 0', asy
 
 for (const [what, error, code] of [
   ['exit code 7', { exitCode: 7 }, 7],
-  ['exit code 0', { exitCode: 0 }, 1],
   ['SIGSEGV', { exitCode: null, signal: 'SIGSEGV' }, 139],
   ['no such program', { code: 'ENOENT' }, 127],
   ['a program that may not run', { code: 'ERR_POOL_WORKER', cause: { code: 'EACCES' } }, 126],
@@ -169,6 +175,24 @@ for (const [what, error, code] of [
     assert.equal(stderr(), 'fdpass run: the start has failed: worker 1 was no good\n');
   });
 }
+
+test('a program that ends well before it serves is exit code 1, and is told what it lacks', async () => {
+  const { pool, ended, stderr } = play();
+  pool.begun.reject(Object.assign(new Error('worker 1 ended with exit code 0'), { exitCode: 0 }));
+  assert.equal(await ended(), 1);
+  const help = 'before it was ready: a worker is when its program listens';
+  assert.equal(stderr(), `fdpass run: the start has failed: worker 1 ended with exit code 0, ${help}\n`);
+});
+
+test('a start that takes long is told, with what it waits for', async () => {
+  const { pool, signals, ended, says } = play({ slowMs: 1 });
+  await says('fdpass run: 1 worker is not ready after 0.0 s: a worker is when its program listens\n');
+  pool.begun.resolve();
+  await says('serve');
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
+});
 
 test('SIGHUP rolls; what comes during a roll is one more roll behind it', async () => {
   const { pool, signals, ended, says } = play();
@@ -208,7 +232,7 @@ test('signals that are the program’s go to the workers that are processes', as
 });
 
 test('lines of workers have their prefix and their stream, a crash is told in one line', async () => {
-  const { pool, signals, ended, says, stdout } = play();
+  const { pool, signals, tidied, ended, says, stdout } = play();
   const worker = { worker: 2, generation: 3, pid: 123 };
   pool.emit('output', worker, 'stdout', Buffer.from('hello\nwor'));
   pool.emit('output', worker, 'stderr', Buffer.from('oh\n'));
@@ -221,6 +245,7 @@ test('lines of workers have their prefix and their stream, a crash is told in on
   pool.closed.resolve();
   await ended();
   assert.equal(stdout(), 'shop/2.3 | hello\nshop/2.3 | wor\n', 'the last line had no end');
+  assert.deepEqual(tidied, [123]);
 });
 
 test('--json has an object for each line, its own ones too', async () => {

@@ -77,11 +77,18 @@ export function httpClient(target: Target, options: { keepAlive?: boolean; ca?: 
   return { ask, close: () => agent.destroy() };
 }
 
-/** One session as long as it lives, then the next. */
-export function http2Client(target: Target): Client {
+/** One session as long as it lives, then the next; or one for each request. */
+export function http2Client(
+  target: Target,
+  { keepAlive = true, ca }: { keepAlive?: boolean; ca?: Buffer } = {},
+): Client {
   const connect = (): http2.ClientHttp2Session => {
-    const session = http2.connect('http://localhost', {
-      createConnection: () => connectTo(target),
+    const session = http2.connect(ca === undefined ? 'http://localhost' : 'https://localhost', {
+      createConnection() {
+        const socket = connectTo(target);
+        if (ca === undefined) return socket;
+        return tls.connect({ socket, ca, servername: 'localhost', ALPNProtocols: ['h2'] });
+      },
     });
     session.on('error', () => {}); // the streams of a broken session fail themselves
     return session;
@@ -99,6 +106,7 @@ export function http2Client(target: Target): Client {
       // Behind a GOAWAY: nobody has seen the request, and every client sends it again. RFC 9113, 8.7
       if (stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM && session.closed) continue;
       if (stream.rstCode !== 0) throw new Error(`stream ended with code ${stream.rstCode}`);
+      if (!keepAlive) session.close();
       return pidIn(text);
     }
   };

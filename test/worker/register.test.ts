@@ -112,7 +112,7 @@ test('what listen() throws without a pool it throws in one; an address that is t
   await worker.hears('ready');
 });
 
-test('an address that the primary is refused is an error event, with its code, and port', async (t) => {
+test('an address that the primary is refused is an error event, with the fields that Node gives it', async (t) => {
   const primary = new FakePrimary(t);
   primary.obliging = false;
   const worker = run(primary, 'port', '81');
@@ -124,7 +124,8 @@ test('an address that the primary is refused is an error event, with its code, a
   worker.say({ type: 'refused', request, code: 'EACCES', errno: -13, syscall: 'bind', message });
   assert.deepEqual(await worker.tells('server failed'), {
     code: 'EACCES',
-    syscall: 'bind',
+    syscall: 'listen',
+    address: '127.0.0.1',
     port: 81,
     message,
   });
@@ -239,6 +240,16 @@ test('a program with a handoff of its own is left alone', async (t) => {
   await worker.hears('ready');
   worker.child.process.kill('SIGTERM');
   assert.equal((await worker.child.ended).signal, 'SIGTERM');
+});
+
+test('a handoff behind the listen() of a server is refused, and says what to do', async (t) => {
+  const primary = new FakePrimary(t);
+  const worker = run(primary, 'handoff too late');
+  const { code, message } = await worker.tells('refused');
+  assert.equal(code, 'ERR_HANDOFF_STATE');
+  assert.match(message, /call createHandoff\(\) before those, and handoff\.listen\(\) instead of them/);
+  await worker.hears('ready');
+  assert.equal(await pidAt({ port: primary.port('tcp:127.0.0.1:0/1') }), worker.child.process.pid);
 });
 
 test('a process that is no worker is as if nothing was preloaded', async (t) => {

@@ -10,7 +10,7 @@ export interface SystemError extends Error {
   syscall: string;
   /** The address that the call was given, printed as UnixAddress.toString() does. */
   address?: string;
-  /** With EADDRINUSE of an AF_UNIX address: who holds it, as far as this user may see. For people: it is soon out of date. */
+  /** With EADDRINUSE: who holds the address, as far as this user may see. For people: it is soon out of date. */
   holders?: readonly SocketHolder[];
 }
 

@@ -1,4 +1,5 @@
 // The command line of `fdpass run`.
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { MAX_TIMEOUT_MS } from '../base/limits';
 import { nearest } from '../base/options';
@@ -7,9 +8,8 @@ import { UsageError } from './command';
 import { orTeach, parseCommandLine } from './command-line';
 import type { PoolPlan } from './make-pool';
 import { type MetricsPlace, readMetricsPlace } from './metrics-place';
-import { readNodeProgram, requireNodeProgram } from './program';
+import { readNodeProgram, refuseLauncher, requireNodeProgram } from './program';
 import { serviceName } from './service-name';
-import { readCount } from './target';
 
 export const BALANCES = ['kernel', 'reuseport', 'least', 'sticky'] as const;
 
@@ -44,6 +44,7 @@ export function readRunOptions(args: readonly string[]): RunOptions {
     throw new UsageError(
       `'${positionals[0]}' belongs behind --, or behind --watch: fdpass run -- node server.js`,
     );
+  requireThere(positionals);
   return {
     json,
     watch: watch ? (positionals.length > 0 ? positionals : ['.']) : undefined,
@@ -54,8 +55,8 @@ export function readRunOptions(args: readonly string[]): RunOptions {
       workers: readInstances(values.instances ?? 'max'),
       balance: balance === undefined ? undefined : readBalance(balance),
       waitReady: values['wait-ready'] ?? false,
-      probationMs: probation === undefined ? undefined : readCount('--probation', probation, MAX_TIMEOUT_MS),
-      drainMs: drain === undefined ? undefined : readDrain(drain),
+      probationMs: probation === undefined ? undefined : readMs('--probation', probation, 0),
+      drainMs: drain === undefined ? undefined : readMs('--drain', drain, 1),
     },
     metrics: metrics === undefined ? undefined : readMetricsPlace(metrics),
   };
@@ -64,9 +65,23 @@ export function readRunOptions(args: readonly string[]): RunOptions {
 function splitAtProgram(args: readonly string[]): { ours: string[]; command: string[] } {
   const at = args.indexOf('--');
   const command = at === -1 ? [] : args.slice(at + 1);
-  if (command.length === 0 || command[0] === '')
-    throw new UsageError('the program is missing; it comes behind --: fdpass run -i 4 -- node server.js');
-  return { ours: args.slice(0, at), command };
+  if (command.length === 0 || command[0] === '') {
+    const meant =
+      at === -1 && /^[^-]/.test(args[0] ?? '') ? `-- ${args.join(' ')}` : '-i 4 -- node server.js';
+    throw new UsageError(`the program is missing; it comes behind --: fdpass run ${meant}`);
+  }
+  refuseLauncher(command);
+  return { ours: args.slice(0, at).flatMap(splitWatch), command };
+}
+
+/** '--watch=src' is '--watch src': the path may be left out, which parseArgs() does not know of such options. */
+function splitWatch(word: string): string[] {
+  return word.startsWith('--watch=') ? ['--watch', word.slice('--watch='.length)] : [word];
+}
+
+function requireThere(paths: readonly string[]): void {
+  const missing = paths.find((one) => !existsSync(one));
+  if (missing !== undefined) throw new UsageError(`--watch ${missing}: there is no such file or folder`);
 }
 
 function nameOf(command: readonly string[]): string {
@@ -87,8 +102,8 @@ function readBalance(text: string): string {
   throw new UsageError(`--balance takes ${BALANCES.join(', ')}, not '${text}'${help}`);
 }
 
-function readDrain(text: string): number {
-  const ms = readCount('--drain', text, MAX_TIMEOUT_MS);
-  if (ms === 0) throw new UsageError('--drain takes milliseconds from 1');
-  return ms;
+function readMs(option: string, text: string, min: number): number {
+  const ms = Number(text);
+  if (/^\d+$/.test(text) && ms >= min && ms <= MAX_TIMEOUT_MS) return ms;
+  throw new UsageError(`${option} takes milliseconds from ${min} to ${MAX_TIMEOUT_MS}, not '${text}'`);
 }

@@ -4,15 +4,16 @@ import { LogBook } from '../pool/log-book';
 import type { PoolReport } from '../pool/metrics';
 import { Announcer } from './announcer';
 import type { Command } from './command';
-import { makePool } from './make-pool';
+import { makePool, type PoolPlan } from './make-pool';
 import { serveMetrics } from './metrics-endpoint';
-import { problemOf } from './program';
+import { missingScript, problemOf } from './program';
 import { reapOrphans } from './reaper';
 import { openControl } from './run-control';
 import { readRunOptions } from './run-options';
+import type { RunWorker } from './run-pool';
 import { Supervisor } from './supervisor';
 
-/** For what was written last to a reader that does not read. */
+/** For what was written last to a reader that does not read, and for our own sockets to be closed. */
 const FLUSH_MS = 1_000;
 
 export const run: Command = {
@@ -21,7 +22,7 @@ export const run: Command = {
 
   fdpass run [-i N|max] [options] -- node server.js [args]
 
-  -i N|max            so many workers; default max: one for each processor
+  -i, --instances N   so many workers; default max: one for each processor
   --balance HOW       kernel: all accept from one queue. reuseport: a queue for each. least: the supervisor accepts, and
                       passes each connection to the worker with the fewest. sticky: to the same one for the same client
   --name NAME         of the service, for the other commands; default: as package.json says, else as the script
@@ -30,7 +31,7 @@ export const run: Command = {
   --wait-ready        a worker is ready at process.send('ready'), not when it listens
   --metrics AT        for Prometheus: a port (of 127.0.0.1), host:port, a path, or @name; GET /metrics, /metrics.json,
                       /healthz
-  --probation MS      a new worker has to serve for so long before the old one goes
+  --probation MS      a new worker has to serve for so long before the old one goes; default 1000
   --drain MS          what a worker that leaves gives its connections to end; default 30000
   --threads           worker threads instead of processes
   --json              for scripts: each line of a worker, and of the supervisor, as an object
@@ -38,11 +39,15 @@ export const run: Command = {
 
   fdpass run -i 4 -- node server.js
   fdpass run -i 1 --watch src -- node src/server.js
-  fdpass run --metrics 9100 --balance least -- npx next start
+  fdpass run --metrics 9100 --balance least -- node_modules/.bin/next start
 
 In the workers server.listen() of net, http, https and http2 takes its socket from the supervisor, so that express,
-fastify, koa, ws and their like need no change. A worker that crashes is started again, after a pause that grows; clients wait in
-the queue meanwhile. What workers write comes with a prefix, 'shop/2.3 | text': worker 2, third generation.
+fastify, koa, ws and their like need no change. A worker that leaves lets its connections end; WebSockets of ws are
+closed with 1001. One that crashes is started again, after a pause that grows; clients wait in the queue meanwhile.
+What a worker has started ends with it, unless it has a session of its own. What workers write comes with a prefix,
+'shop/2.3 | text': worker 2, third generation.
+
+The program is started itself, not by npm, npx or the like: those start it as a process that is no worker.
 
 From elsewhere: fdpass status, restart, scale, logs, top, abort NAME.
 
@@ -52,7 +57,7 @@ once. USR1, USR2, WINCH and CONT go to the workers. As PID 1 of a container it w
 Exit code:
   0     ended because it was asked to
   N     the program's own, if the first start failed; 128 + n if signal n ended it; 1 if it ended well and did not serve
-  126   the program may not be run
+  126   the program may not be run, or is a directory
   127   there is no such program
   64    the command line is wrong
 `,
@@ -61,25 +66,35 @@ Exit code:
     const streams = { stdout: process.stdout, stderr: process.stderr };
     for (const stream of Object.values(streams)) neverBlock(stream);
     const announcer = new Announcer(plan.name, { json, env: process.env, streams });
-    const problem =
+    const program =
       plan.threads === undefined ? problemOf(plan.command[0] as string, process.env['PATH']) : undefined;
+    const problem = program ?? missingScript(plan.command);
     if (problem !== undefined) {
       announcer.say('failed', problem.reason);
       return problem.exitCode;
     }
+    const ends: (() => void | Promise<void>)[] = [];
+    const tidyUp = async (): Promise<void> => {
+      for (const end of ends.splice(0).reverse()) await end();
+    };
     const book = new LogBook();
     book.follow((line) => announcer.line(line));
     const supervisor = new Supervisor({
+      name: plan.name,
       makePool: () => makePool(plan),
       watch,
       announcer,
       open: (worker) => book.open(worker, () => worker.pid),
       signals: process,
       kill: signalGroup,
-      exit: (code) => process.exit(code),
+      tidy: endGroup,
+      readiness: readinessOf(plan),
+      exit: (code) => {
+        exitSoon(code);
+        void tidyUp().finally(() => process.exit(code));
+      },
     });
     const report = (): PoolReport => ({ name: plan.name, ...supervisor.report(), primary: primary() });
-    const ends: (() => void | Promise<void>)[] = [];
     let code: number;
     try {
       const status = () => supervisor.report().pool;
@@ -88,12 +103,17 @@ Exit code:
       if (process.pid === 1) ends.push(reapOrphans());
       code = await supervisor.run();
     } finally {
-      for (const end of ends) await end();
+      await tidyUp();
     }
-    setTimeout(() => process.exit(code), FLUSH_MS).unref();
+    exitSoon(code);
     return code;
   },
 };
+
+function exitSoon(code: number): void {
+  process.exitCode = code;
+  setTimeout(() => process.exit(code), FLUSH_MS).unref();
+}
 
 function primary(): PoolReport['primary'] {
   const { user, system } = process.cpuUsage();
@@ -112,15 +132,28 @@ function neverBlock(stream: NodeJS.WriteStream): void {
   if (stream.isTTY) handle?.setBlocking?.(false);
 }
 
+function readinessOf({ waitReady }: PoolPlan): string {
+  return waitReady
+    ? "its program calls process.send('ready'), as --wait-ready says"
+    : 'its program listens: by server.listen(), in the process that was started, not in one that this one starts';
+}
+
 /** Workers have a process group of their own; what they have started belongs to it. */
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   const targets = signal === 'SIGKILL' ? [-pid, pid] : [pid];
-  for (const target of targets) {
-    try {
-      process.kill(target, signal);
-    } catch (error) {
-      // It has ended, or there is no such group; or it runs as somebody else by now.
-      if (!hasCode(error, 'ESRCH', 'EPERM')) throw error;
-    }
+  for (const target of targets) send(target, signal);
+}
+
+/** What has no session of its own is of no use without its worker, and would run beside the next one. */
+function endGroup({ pid }: RunWorker): void {
+  if (pid > 1 && pid !== process.pid) send(-pid, 'SIGTERM'); // a thread has our pid
+}
+
+function send(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    // It has ended, or there is no such group; or it runs as somebody else by now.
+    if (!hasCode(error, 'ESRCH', 'EPERM')) throw error;
   }
 }

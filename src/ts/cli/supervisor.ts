@@ -15,6 +15,8 @@ import { formatMs } from './units';
 import { FileWatch } from './watch-files';
 
 export interface SupervisorOptions {
+  /** Of the service. */
+  name: string;
   /** Not begun yet; again after a start that has failed. */
   makePool(): RunPool;
   /** Files and folders; undefined: changes do not matter. */
@@ -25,7 +27,13 @@ export interface SupervisorOptions {
   /** Where signals come from: process. */
   signals: NodeJS.EventEmitter;
   kill(pid: number, signal: NodeJS.Signals): void;
-  /** Ends this process now. */
+  /** Ends what a worker that has ended leaves behind. */
+  tidy(worker: RunWorker): void;
+  /** What a worker has to do to be ready, for people. */
+  readiness: string;
+  /** Default SLOW_MS. */
+  slowMs?: number;
+  /** Ends this process now, whatever still runs. */
   exit(code: number): void;
 }
 
@@ -34,6 +42,9 @@ const STOPPING = ['SIGTERM', 'SIGINT'] as const;
 
 /** For the program: it may have a meaning of its own for them. */
 const FORWARDED = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
+
+/** A start that takes longer is talked about: somebody looks at an empty screen. */
+const SLOW_MS = 5_000;
 
 /** From the end of a worker to the end of its output. */
 const LAST_LINES_MS = 200;
@@ -49,6 +60,8 @@ export class Supervisor {
   /** Somebody wants a roll behind the one that is under way. */
   #again = false;
   #stopping: NodeJS.Signals | undefined;
+  /** Somebody could not wait: the exit code for that. */
+  #forced: number | undefined;
   #changed = false;
   /** A start that has failed waits for a change of its files, or the end. */
   #retry: () => void = () => {};
@@ -95,15 +108,36 @@ export class Supervisor {
     const pool = makePool();
     this.#pool = pool;
     this.#hear(pool);
+    const slow = setTimeout(() => this.#saySlow(pool), this.#options.slowMs ?? SLOW_MS).unref();
     try {
       await pool.begin();
       this.#serving = true;
-      announcer.say('serving', workersOf(pool.status().size, 'serves', 'serve'));
+      const { size, listeners } = pool.status();
+      announcer.say('serving', workersOf(size, 'serves', 'serve'));
+      const addresses = listeners.map(({ address }) => address).join(', ');
+      if (addresses !== '') announcer.say('listening', `${this.#options.name} listens on ${addresses}`);
       return undefined;
     } catch (error) {
-      if (this.#stopping === undefined) announcer.say('failed', `the start has failed: ${firstLine(error)}`);
+      if (this.#stopping === undefined)
+        announcer.say('failed', `the start has failed: ${firstLine(error)}${this.#helpFor(error)}`);
       return exitCodeOf(error);
+    } finally {
+      clearTimeout(slow);
     }
+  }
+
+  #saySlow(pool: RunPool): void {
+    const { announcer, readiness, slowMs = SLOW_MS } = this.#options;
+    const starting = pool.status().workers.filter(({ state }) => state === 'starting').length;
+    if (starting === 0 || this.#stopping !== undefined) return;
+    const who = workersOf(starting, 'is', 'are');
+    announcer.say('slow', `${who} not ready after ${formatMs(slowMs)}: a worker is when ${readiness}`);
+  }
+
+  /** It may be the wrong kind of program. */
+  #helpFor(error: unknown): string {
+    const endedWell = (error as { exitCode?: number | null }).exitCode === 0;
+    return endedWell ? `, before it was ready: a worker is when ${this.#options.readiness}` : '';
   }
 
   #hear(pool: RunPool): void {
@@ -118,6 +152,7 @@ export class Supervisor {
     pool.on('exit', (worker, reason, told) => {
       if (told) announcer.say('exit', `${called(worker)} has left: ${reason}`);
       this.#endWriter(worker);
+      this.#options.tidy(worker);
     });
   }
 
@@ -144,7 +179,8 @@ export class Supervisor {
     const { announcer, exit } = this.#options;
     if (this.#stopping !== undefined) {
       this.#toWorkers('SIGKILL');
-      exit(128 + constants.signals[signal]);
+      this.#forced = 128 + constants.signals[signal];
+      exit(this.#forced);
       return;
     }
     this.#stopping = signal;
@@ -170,7 +206,7 @@ export class Supervisor {
     const { announcer } = this.#options;
     try {
       await this.#pool?.close();
-      return EXIT.ok;
+      return this.#forced ?? EXIT.ok;
     } catch (error) {
       announcer.say('failed', `the end has failed: ${firstLine(error)}`);
       return EXIT.failed;

@@ -6,6 +6,7 @@ import { validateInteger } from '../base/validate';
 import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_DGRAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
+import { explainPort } from '../names/address-in-use';
 import { type BindOptions, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { SOCKET_OPTIONS, type SocketOptions } from '../sockets/message';
@@ -51,7 +52,8 @@ export function udpPlace(options: UdpOptions): Place {
         return { fd, name: undefined };
       } catch (error) {
         const family = isIPv6(address) ? 'IPv6' : 'IPv4';
-        throw withAddress(error, printEndpoint({ address, family, port }));
+        const named = withAddress(error, printEndpoint({ address, family, port }));
+        throw explainPort(named, { protocol: 'udp', address, port });
       }
     },
   };

@@ -9,6 +9,7 @@ import { UnixAddress } from '../fd/address';
 import { type FdInfo, printEndpoint, SOCK_STREAM } from '../fd/describe';
 import { Fd } from '../fd/fd';
 import { requireServer } from '../fd/server';
+import { explainPort } from '../names/address-in-use';
 import { type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { stateError } from './state-error';
@@ -70,7 +71,7 @@ export interface Bound {
 export interface Place {
   /** True if an inherited descriptor is there already. */
   matches(inherited: FdInfo): boolean;
-  /** @throws SystemError EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT with the address */
+  /** @throws SystemError EADDRINUSE with `holders`, EACCES, EADDRNOTAVAIL, ENOENT, each with the address */
   bind(): Bound;
 }
 
@@ -175,7 +176,8 @@ function bindTcpEndpoint({ host, port, backlog, reusePort, ipv6Only }: Endpoint 
       };
     } catch (error) {
       const family = net.isIPv6(address) ? 'IPv6' : 'IPv4';
-      throw withAddress(error, printEndpoint({ address, family, port }));
+      const named = withAddress(error, printEndpoint({ address, family, port }));
+      throw explainPort(named, { protocol: 'tcp', address, port });
     }
   };
   if (host !== undefined) return bind(host);

@@ -112,7 +112,7 @@ export class Handoff extends EventEmitter<HandoffEvents> implements AsyncDisposa
    * Gives `server` the predecessor's listener of that name, or binds a new one. Nothing is accepted, and
    * 'listening' is not emitted, before ready(): until then clients are the predecessor's.
    * @param server of net, tls, http, https or http2, which must not listen yet
-   * @throws SystemError EADDRINUSE, EACCES, ...; ERR_HANDOFF_NAME_TAKEN; ERR_HANDOFF_STATE after ready();
+   * @throws SystemError EADDRINUSE with `holders`, EACCES, ...; ERR_HANDOFF_NAME_TAKEN; ERR_HANDOFF_STATE after ready();
    * ERR_FDPASS_UNSUPPORTED_RUNTIME in Bun for a server of http or https
    */
   async listen<S extends net.Server>(name: string, server: S, options: ListenerOptions): Promise<S> {

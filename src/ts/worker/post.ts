@@ -31,7 +31,11 @@ export interface Appointment {
 
 // fdpass/register and the program may have loaded different copies of this package.
 const POST = Symbol.for('fdpass.worker.post');
-const shared = globalThis as { [POST]?: Post | undefined };
+const CLAIMANT = Symbol.for('fdpass.worker.claimant');
+const shared = globalThis as { [POST]?: Post | undefined; [CLAIMANT]?: Claimant };
+
+/** Who makes use of it: the program by createHandoff(), or fdpass/register for a program that knows nothing of pools. */
+export type Claimant = 'handoff' | 'register';
 
 // At once: threads and processes that the program starts must not take themselves for this worker.
 function takePost(): Post | undefined {
@@ -50,11 +54,17 @@ export function hasPost(): boolean {
   return shared[POST] !== undefined;
 }
 
+/** The first one has got it; undefined: nobody has, or this process is no worker. */
+export function claimant(): Claimant | undefined {
+  return shared[CLAIMANT];
+}
+
 /** The first one gets it. undefined: this process is no worker, or is one already. */
-export function claimPost(): Appointment | undefined {
+export function claimPost(by: Claimant): Appointment | undefined {
   const post = shared[POST];
   shared[POST] = undefined;
   if (post === undefined) return undefined;
+  shared[CLAIMANT] = by;
   const fd = ownEnd(post);
   if (fd === undefined) return undefined;
   try {

@@ -9,6 +9,7 @@ import type { Wanted } from './listen-arguments';
 import { Member } from './member';
 import { claimPost, hasPost } from './post';
 import { serverService } from './server-service';
+import { webSocketFarewell } from './web-sockets';
 
 /** A server that listens by the pool, or is about to. */
 interface Listening {
@@ -49,7 +50,8 @@ export class Program {
     const taken = this.#names();
     const name = wanted.anyPort ? firstFree(wanted.name, taken) : wanted.name;
     if (taken.has(name)) {
-      failLater(server, systemError(-constants.errno.EADDRINUSE, 'listen', wanted.address));
+      const error = systemError(-constants.errno.EADDRINUSE, 'listen', wanted.address);
+      failLater(server, Object.assign(error, fieldsOfNode(wanted)));
       return;
     }
     const listening = { name, closed: false };
@@ -60,8 +62,7 @@ export class Program {
       .catch((error: Error) => {
         if (listening.closed) return;
         this.#servers.delete(server);
-        const port = 'port' in wanted.place ? { port: wanted.place.port } : {};
-        failLater(server, Object.assign(error, port));
+        failLater(server, Object.assign(error, fieldsOfNode(wanted)));
       })
       .finally(() => {
         this.#pending--;
@@ -105,7 +106,7 @@ export class Program {
 
   async #open(server: net.Server, listening: Listening, { place, backlog }: Wanted): Promise<void> {
     const member = await this.#join();
-    const service = serverService(server, { backlog });
+    const service = serverService(server, { backlog, farewell: webSocketFarewell(server) });
     await member.claim(listening.name, { place, user: server, service });
     if (listening.closed) member.forget(listening.name);
     else await member.start();
@@ -117,7 +118,7 @@ export class Program {
   }
 
   async #begin(): Promise<Member> {
-    const appointment = claimPost();
+    const appointment = claimPost('register');
     if (appointment === undefined) throw new Error('this process is no worker');
     const member = await Member.begin(appointment, {
       timeouts: validateTimeouts(),
@@ -142,6 +143,12 @@ function firstFree(name: string, taken: ReadonlySet<string>): string {
     const numbered = `${name}/${index}`;
     if (!taken.has(numbered)) return numbered;
   }
+}
+
+/** Programs look at them: "if (error.syscall !== 'listen') throw error". */
+function fieldsOfNode({ place, path }: Wanted) {
+  if (path !== undefined) return { syscall: 'listen', address: path };
+  return { syscall: 'listen', address: place.host ?? '::', port: place.port };
 }
 
 function closeOnAbort(server: net.Server, signal: AbortSignal): void {
