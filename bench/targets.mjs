@@ -1,5 +1,5 @@
-// What fdpass is to reach, as ratios to another contender in the same round, or, without `to`, as the figure itself (`of`: another one
-// of the round; `unit` says which); docs/benchmarks.md tells what was.
+// What fdpass is to reach, as ratios to another contender in the same round, or, without `to`, as the figure itself in its
+// `unit`; docs/benchmarks.md tells what was.
 
 const packets = ['dgram', 'seqpacket'];
 
@@ -46,10 +46,9 @@ export const targets = [
     ...['reuseport', 'least', 'sticky'].map((one) => `fdpass-pool-${one}`),
   ].map((to) => pool('kernel', { case: 'pool-requests', to, atLeast: 0.97 })),
   ...pools(['least', 'sticky'], {
-    case: 'pool-requests',
-    of: 'receiverCpuUs',
+    case: 'pool-bursts',
     atMost: 5,
-    unit: 'us of the primary a connection',
+    unit: 'us',
   }),
   ...[2, 4].flatMap((workers) => {
     const split = { case: `pool-split-${workers}`, unit: '% off even' };

@@ -56,8 +56,15 @@ export const metrics = {
     better: 'more',
     of: ({ sender }) => (sender.measured / (sender.toUs - sender.fromUs)) * 1000,
     p99: ({ sender }) => sender.p99Us,
-    receiverCpuUs: ({ sender, receiver }) =>
-      (cpuAt(receiver.cpu, sender.toUs) - cpuAt(receiver.cpu, sender.fromUs)) / sender.measured,
+    receiverCpuUs: cpuPerRequest,
+    lost: ({ sender }) => sender.failed,
+  },
+  primaryCpu: {
+    unit: 'us',
+    better: 'less',
+    of: cpuPerRequest,
+    p99: ({ sender }) => sender.p99Us,
+    receiverCpuUs: cpuPerRequest,
     lost: ({ sender }) => sender.failed,
   },
   uneven: {
@@ -97,6 +104,10 @@ export function evaluate({ metric, pattern, link }, kind, reports) {
 
 function notReceived({ sender, receiver }, perMessage) {
   return sender.total * perMessage - receiver.total;
+}
+
+function cpuPerRequest({ sender, receiver }) {
+  return (cpuAt(receiver.cpu, sender.toUs) - cpuAt(receiver.cpu, sender.fromUs)) / sender.measured;
 }
 
 /** @param points of programs/node/cpu-curve.mjs */

@@ -22,9 +22,9 @@ export function summarize(one) {
 }
 
 /** A figure of one contender over its rounds, as it is. */
-export function figuresOf({ results }, contender, key) {
+export function figuresOf({ results }, contender) {
   const rounds = results.find((result) => result.contender === contender)?.rounds ?? [];
-  const values = rounds.map((round) => round?.[key]).filter(Number.isFinite);
+  const values = rounds.map((round) => round?.value).filter(Number.isFinite);
   return values.length === 0 ? null : { median: median(values), ...spread(values) };
 }
 

@@ -8,11 +8,11 @@ export const kTargetColumns = ['case', 'who', 'beside', 'to reach', 'median', 'l
 /** @param cases of the JSON of a run; targets for who did not take part are left out */
 export function targetRows(cases) {
   return targets.flatMap((target) => {
-    const { contender, to, of = 'value' } = target;
+    const { contender, to } = target;
     const one = cases.find(({ name }) => name === target.case);
     const tookPart = (name) => one?.results.some((result) => result.contender === name);
     if (![contender, to ?? contender].every(tookPart)) return [];
-    return [row(target, to === undefined ? figuresOf(one, contender, of) : compare(one, contender, to))];
+    return [row(target, to === undefined ? figuresOf(one, contender) : compare(one, contender, to))];
   });
 }
 

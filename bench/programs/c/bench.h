@@ -23,6 +23,7 @@ struct options {
   int fds;           // descriptors that go with each message
   int sockets;       // connections at once
   int addresses;     // of clients
+  bool bursts;       // the next connections begin when all of the last ones have ended
   bool unconnected;  // every datagram names its destination
   int sndbuf;        // SO_SNDBUF; 0: the default
   double warm_us;    // not measured, at the start

@@ -29,6 +29,7 @@ struct options ParseOptions(int argc, char** argv) {
     if (IS("fds")) options.fds = atoi(value);
     if (IS("sockets")) options.sockets = atoi(value);
     if (IS("addresses")) options.addresses = atoi(value);
+    if (IS("bursts")) options.bursts = atoi(value) != 0;
     if (IS("unconnected")) options.unconnected = atoi(value) != 0;
     if (IS("sndbuf")) options.sndbuf = atoi(value);
     if (IS("warmMs")) options.warm_us = atof(value) * 1000;

@@ -122,7 +122,7 @@ static void Report(const struct load* load) {
          Percentile(times, load->timed, 0.99));
 }
 
-// `sockets` of them at any time.
+// `sockets` of them at any time, or so many at once, again and again.
 void RequestsSender(const struct options* options) {
   static struct load load;
   const int all = options->sockets < kMostAtOnce ? options->sockets : kMostAtOnce;
@@ -133,7 +133,7 @@ void RequestsSender(const struct options* options) {
   for (; load.idle_count < all; load.idle_count++)
     load.idle[load.idle_count] = &visits[load.idle_count];
   while (true) {
-    BeginAll(&load, options, epoll);
+    if (!options->bursts || load.idle_count == all) BeginAll(&load, options, epoll);
     if (!load.going && load.idle_count == all) break;
     struct epoll_event events[64];
     const int count = epoll_wait(epoll, events, 64, -1);
