@@ -9,7 +9,14 @@ export type {
   WorkerState,
   WorkerStatus,
 } from './handoff/pool-status';
-export type { HeartbeatOptions, OutputMode, PoolOptions, RestartOptions } from './pool/options';
+export { byCookie, byServerName, type StickyKey } from './pool/balance/sticky-key';
+export type {
+  HeartbeatOptions,
+  OutputMode,
+  PoolOptions,
+  RestartOptions,
+  StickyOptions,
+} from './pool/options';
 export { createPool, type Pool, type PoolEvents, type WorkerInfo } from './pool/pool';
-export type { OutputStream } from './pool/start-worker';
 export { WorkerError } from './pool/worker';
+export type { OutputStream } from './worker/messages';

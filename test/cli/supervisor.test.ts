@@ -6,10 +6,11 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import test from 'node:test';
 import { Announcer } from '#fdpass/cli/announcer';
-import type { RunPool, RunPoolEvents } from '#fdpass/cli/run-pool';
+import type { RunPool } from '#fdpass/cli/run-pool';
 import { Supervisor } from '#fdpass/cli/supervisor';
 import type { PoolStatus, RollReceipt } from '#fdpass/handoff/pool-status';
 import { LogBook } from '#fdpass/pool/log-book';
+import type { PoolEvents } from '#fdpass/pool/pool';
 import { workerStatus } from '../helpers/fake-pool';
 import { within } from '../helpers/stage';
 import { tmpDir } from '../helpers/tmp-dir';
@@ -25,7 +26,7 @@ class Deferred<T> {
 }
 
 /** Begins, rolls and closes when the test says so. */
-class FakeRunPool extends EventEmitter<RunPoolEvents> implements RunPool {
+class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
   readonly asked = new EventEmitter();
   closes = 0;
   begun = new Deferred<void>();

@@ -50,6 +50,10 @@ export class FakePool implements PoolHooks {
     this.address = address;
   }
 
+  changing(): 'rolling' | undefined {
+    return this.progress && 'rolling';
+  }
+
   status(): PoolStatus {
     const { workers, progress } = this;
     const roll = progress && { done: progress.done, total: progress.total, ageMs: progress.ageMs };

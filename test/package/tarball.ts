@@ -26,7 +26,7 @@ export const prebuilt = (cpu: string): string => `prebuilds/linux-${cpu}/fdpass.
 
 const ALLOWED = [
   /^(package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE)$/,
-  /^dist\/([\w-]+\/)?[\w-]+\.(js|d\.ts)$/,
+  /^dist\/([\w-]+\/)*[\w-]+\.(js|d\.ts)$/,
   /^src\/native\/(binding\.gyp|(core|node)\/\w+\.(cc|h|map))$/,
   /^prebuilds\/linux-(x64|arm64)\/fdpass\.node$/,
   /^docs\/[\w-]+\.(md|svg)$/,

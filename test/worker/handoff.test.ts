@@ -73,6 +73,7 @@ test('two workers share one listener, and one that leaves takes nothing away', a
   assert.equal(primary.listeners.size, 1);
   one.child.write('close\n');
   await one.hears('leaving');
+  one.say({ type: 'stop', drainMs: 10_000 });
   await one.hears('bye');
   assert.equal((await one.child.ended).code, 0);
   const client = httpClient({ port: primary.port('web') });

@@ -72,7 +72,7 @@ test('a primary that hangs up again, or says nothing that makes sense, is left f
   const address = `@${freshName()}`;
   const first = new FakePrimary(t);
   const worker = await serving(first.start({ env: { FDPASS_POOL: address } }));
-  worker.link.socket.send('no message').catch(() => {});
+  worker.link.trySend(Buffer.from('no message'), []);
   await worker.ends();
   const server = meetingPoint(t, address);
   const silent = new FakePrimary(t);
@@ -81,7 +81,7 @@ test('a primary that hangs up again, or says nothing that makes sense, is left f
   await hangsUp.close();
   const nonsense = await returned(silent, server, t);
   await nonsense.hears('hello');
-  nonsense.link.socket.send('{"type":"welcome"}').catch(() => {});
+  nonsense.link.trySend(Buffer.from('{"type":"welcome"}'), []);
   const good = await returned(new FakePrimary(t), server, t);
   await good.hears('hello');
   good.say({ type: 'ping', sequence: 1 });
@@ -117,11 +117,11 @@ test('without a primary fail() and upgrade() say so, and close() ends the worker
 /** How a primary ends: by its death, or by what nobody can read. */
 const ends: Record<string, (worker: Worker) => void> = {
   'is gone': (worker) => worker.hangUp(),
-  'sends what is no JSON': (worker) => void worker.link.socket.send('\0\0').catch(() => {}),
-  'sends a list': (worker) => void worker.link.socket.send('[1]').catch(() => {}),
-  'sends an unknown word': (worker) => void worker.link.socket.send('{"type":"obey"}').catch(() => {}),
+  'sends what is no JSON': (worker) => void worker.link.trySend(Buffer.from('\0\0'), []),
+  'sends a list': (worker) => void worker.link.trySend(Buffer.from('[1]'), []),
+  'sends an unknown word': (worker) => void worker.link.trySend(Buffer.from('{"type":"obey"}'), []),
   'sends a figure that is none': (worker) =>
-    void worker.link.socket.send('{"type":"stop","drainMs":"x"}').catch(() => {}),
+    void worker.link.trySend(Buffer.from('{"type":"stop","drainMs":"x"}'), []),
 };
 
 for (const [how, end] of Object.entries(ends)) {
@@ -184,7 +184,7 @@ test('descriptors that nobody asked for are closed', async (t) => {
   for (let i = 0; i < 5; i++) {
     worker.say({ type: 'ping', sequence: i }, [fd, fd]);
     worker.say({ type: 'listener', request: 99, delivery: 'shared' }, [fd, fd]);
-    worker.say({ type: 'connections', listener: 'web' }, [fd]);
+    worker.say({ type: 'connections', listener: 'other' }, [fd]);
     worker.say(WELCOME, [fd]);
     await worker.hears('pong');
   }

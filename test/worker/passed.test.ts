@@ -22,9 +22,10 @@ async function acceptor(t: Ending, give: (fd: Fd) => void): Promise<number> {
 async function servingPassed(
   t: Ending,
   plan = {},
+  delivery: 'passed' | 'shared' = 'passed',
 ): Promise<{ worker: Worker; primary: FakePrimary; port: number }> {
   const primary = new FakePrimary(t);
-  primary.delivery = 'passed';
+  primary.delivery = delivery;
   const worker = primary.start({ args: [JSON.stringify(plan)] });
   await worker.says('listens');
   worker.child.write('ready\n');
@@ -57,6 +58,14 @@ test('a worker that leaves serves what was passed to it until the primary says s
   const { closed, forced } = await worker.hears('bye');
   assert.deepEqual({ closed, forced }, { closed: 1, forced: 0 });
   assert.equal((await worker.child.ended).code, 0);
+});
+
+test('a worker that accepts itself serves what is passed to it, too', async (t) => {
+  const { worker, port } = await servingPassed(t, {}, 'shared');
+  const client = httpClient({ port });
+  assert.equal(await client.ask(), worker.child.process.pid);
+  assert.equal((await worker.hears('load')).received, 1);
+  client.close();
 });
 
 test('connections of a listener that the worker does not have are closed', async (t) => {

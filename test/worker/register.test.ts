@@ -180,6 +180,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.equal(await client.ask(), pid);
     worker.child.process.kill(signal);
     await worker.hears('leaving');
+    worker.say({ type: 'stop', drainMs: 10_000 });
     assert.equal(await client.ask(), pid);
     client.close();
     assert.equal((await worker.hears('bye')).closed, 1);

@@ -71,3 +71,10 @@ function distance(from: string, to: string): number {
 function at(row: readonly number[], column: number): number {
   return row[column] as number;
 }
+
+/** Without what is undefined. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -33,6 +33,7 @@ function hooksOf({ pool, status, logs }: Controlled): PoolHooks {
   return {
     status,
     logs,
+    changing: () => undefined,
     rolling: () => progressOf(status()),
     roll: async () => await pool().restart(),
     abort: () => Promise.resolve(undefined), // a pool cannot call a roll off yet

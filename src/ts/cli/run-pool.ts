@@ -1,6 +1,7 @@
 // What `fdpass run` needs of a pool, and how it gets one.
 import type { EventEmitter } from 'node:events';
 import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
+import type { PoolEvents } from '../pool/pool';
 
 export interface RunWorker {
   worker: number;
@@ -8,17 +9,7 @@ export interface RunWorker {
   pid: number;
 }
 
-export interface RunPoolEvents {
-  /** It serves, on probation at first. */
-  ready: [worker: RunWorker];
-  /** @param told the pool had told it to end */
-  exit: [worker: RunWorker, reason: string, told: boolean];
-  /** Nobody had told it to; its place is filled again in so many milliseconds. */
-  crash: [error: Error, pauseMs: number];
-  output: [worker: RunWorker, stream: 'stdout' | 'stderr', chunk: Buffer];
-}
-
-export interface RunPool extends EventEmitter<RunPoolEvents> {
+export interface RunPool extends EventEmitter<PoolEvents> {
   /**
    * Resolves when all workers serve.
    * @throws an Error with a code, and if a program has ended by itself with `exitCode` or `signal`: all have ended

@@ -79,7 +79,7 @@ export class CommandDesk {
 
   /** Who is replacing what, or why nobody can. */
   #busy(): Progress | undefined {
-    return this.#hooks.busy() ?? this.#hooks.pool?.rolling();
+    return this.#hooks.pool?.rolling() ?? this.#hooks.busy();
   }
 
   async #resultOf(payload: Record<string, unknown>, asker: Asker): Promise<Result> {

@@ -19,6 +19,9 @@ import type { CalledOff } from './upgrade';
 /** Connections that have not said HELLO yet. More than this is an attack or a mistake. */
 const MAX_STRANGERS = 16;
 
+/** Why nobody may take over now. */
+export type NotServing = 'booting' | 'probation' | 'rolling' | 'scaling';
+
 export interface HoldingHooks {
   seam: ProcessSeam;
   timeouts: HandoffTimeouts;
@@ -26,7 +29,7 @@ export interface HoldingHooks {
   allow: readonly number[];
   commands: CommandHooks;
   /** What this process is doing that makes an upgrade impossible; undefined: it serves. */
-  notServing(): 'booting' | 'probation' | undefined;
+  notServing(): NotServing | undefined;
   manifest(version: number, hello: Hello): ManifestEntry[];
   lend(name: string): Fd;
   accepted(): number;

@@ -56,6 +56,8 @@ export type ScaleRequest = { to: number | 'max' } | { by: number };
 /** What a pool does for whoever gives a command to it. */
 export interface PoolHooks {
   status(): PoolStatus;
+  /** What it is doing: no other primary may take over meanwhile. */
+  changing(): 'rolling' | 'scaling' | undefined;
   /** Undefined: no roll is under way. */
   rolling(): RollProgress | undefined;
   /**

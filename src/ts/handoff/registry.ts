@@ -163,6 +163,11 @@ export class Registry {
     for (const { service, fd } of this.#listeners.values()) await service.start(fd);
   }
 
+  /** The names that were handed down, and nobody has asked for yet. */
+  get unclaimed(): string[] {
+    return [...this.#inherited.keys()].filter((name) => !isOurs(name));
+  }
+
   /** The names that were handed down and are in use. */
   get inherited(): string[] {
     const claimed = [...this.#listeners].filter(([, { inherited }]) => inherited).map(([name]) => name);
@@ -270,6 +275,12 @@ export class Registry {
     listener.service.stop(listener.fd);
     listener.fd.close();
     this.#former.push(listener.service);
+  }
+
+  /** The same of one that nobody is to have after us: its file goes, too. */
+  discard(name: string): void {
+    this.#listeners.get(name)?.name?.unlink(); // while its socket is open: see holdName()
+    this.forget(name);
   }
 
   async drain(setLimit: SetLimit): Promise<DrainCount> {

@@ -7,10 +7,10 @@ import { Account, type Standing } from './account';
 import { Bequest } from './bequest';
 import { HandoffBusyError } from './busy';
 import { Departure } from './departure';
-import { Holding } from './holding';
+import { Holding, type NotServing } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry, turnedAway } from './join';
 import type { HandoffSettings } from './options';
-import type { Bye, Offer } from './payloads';
+import type { Busy, Bye, Offer } from './payloads';
 import { PidFile } from './pid-file';
 import type { PoolHooks } from './pool-commands';
 import { checkHealth } from './probation';
@@ -293,6 +293,11 @@ export class Tenure {
     return this.#succession !== undefined && (this.#state === 'starting' || this.#state === 'probation');
   }
 
+  /** Who is taking over, or why nobody can. */
+  get busy(): Busy | undefined {
+    return this.#holding?.busy();
+  }
+
   /** @throws ERR_HANDOFF_STATE after ready(), with the name of what comes too late */
   requireBoot(what: string): void {
     this.#requireOpen();
@@ -406,9 +411,9 @@ export class Tenure {
     };
   }
 
-  #notServing(): 'booting' | 'probation' | undefined {
+  #notServing(): NotServing | undefined {
     if (this.#state === 'probation') return 'probation';
-    return this.#state === 'serving' ? undefined : 'booting';
+    return this.#state === 'serving' ? this.#pool?.changing() : 'booting';
   }
 
   // Everything that can fail for want of a descriptor comes before the predecessor stops. Whoever connects to

@@ -3,9 +3,13 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { invalidArgType, invalidArgValue } from '../base/errors';
 import { MAX_TIMEOUT_MS } from '../base/limits';
-import { type KnownNames, validateOptions } from '../base/options';
+import { given, type KnownNames, validateOptions } from '../base/options';
 import { validateInteger, validateObject, validateTimeout } from '../base/validate';
+import type { AddressLike } from '../fd/address';
+import { type HandoffSettings, readOptions as readHandoffOptions } from '../handoff/options';
+import type { Balance } from '../handoff/pool-status';
 import { type HandoffTimeouts, validateTimeouts } from '../handoff/timeouts';
+import type { StickyKey } from './balance/sticky-key';
 
 /** Of one pool: more than any machine wants. */
 export const MAX_WORKERS = 1_024;
@@ -27,10 +31,45 @@ export interface HeartbeatOptions {
   timeoutMs?: number;
 }
 
+/** How `balance: 'sticky'` tells one client from another. */
+export interface StickyOptions {
+  /** By the first bytes of a connection: byCookie(), byServerName(), or a function. Default: by the address of the client. */
+  key?: StickyKey;
+  /** Of those bytes, at most. Default 4096. */
+  maxBytes?: number;
+  /** Milliseconds. A connection that has not said enough by then is told by its address. Default 2000. */
+  timeoutMs?: number;
+}
+
 /** What a worker prints goes where the primary's own output does, or to the 'output' event of the pool. */
 export type OutputMode = 'inherit' | 'event';
 
 export interface PoolOptions {
+  /**
+   * Names the pool on this machine, as of createHandoff(): for `fdpass status` and its neighbours, and for a later primary,
+   * which takes the workers over. Without a name there is none of that.
+   */
+  name?: string;
+  /** Where commands and a later primary come. Default: a socket file in a directory of this user. '@name' needs no file system. */
+  address?: AddressLike;
+  /** Further user ids that may take over, or hand over. */
+  allow?: readonly number[];
+  /** A file that names the primary, as of createHandoff(). */
+  pidFile?: string;
+  /**
+   * Who gets a new connection of a TCP or unix stream listener.
+   * 'kernel', the default: whoever accepts first; the workers share one queue, and the primary has no part in it.
+   * 'reuseport': each worker has a queue of its own, between which the kernel chooses; TCP only, others are shared.
+   * 'least': the worker that has the fewest open; the primary accepts, and passes connections on in batches.
+   * 'sticky': the same worker for the same client, by `sticky`.
+   */
+  balance?: Balance;
+  sticky?: StickyOptions;
+  /**
+   * What workers do when their primary dies: 'serve', the default, until another one of that name takes them back; 'drain':
+   * let their connections end, and end. Without a name nobody could take them back: they drain. Threads end with their process.
+   */
+  orphans?: 'serve' | 'drain';
   /** The worker's program: a file of JavaScript, relative to `cwd`. */
   exec?: string;
   /** Behind it, as process.argv.slice(2). */
@@ -73,9 +112,14 @@ export interface WorkerProgram {
   cwd: string;
   output: OutputMode;
   detached: boolean;
+  orphans: 'serve' | 'drain';
 }
 
 export interface PoolSettings {
+  /** Undefined: it has no name. */
+  service: HandoffSettings | undefined;
+  balance: Balance;
+  sticky: StickyOptions;
   timeouts: HandoffTimeouts;
   program: WorkerProgram;
   workers: number;
@@ -85,7 +129,24 @@ export interface PoolSettings {
   atOnce: number;
 }
 
+const BALANCES = ['kernel', 'reuseport', 'least', 'sticky'] as const;
+
+/** Of the bytes that are looked at before anybody reads them: what a socket buffers anyway. */
+const MAX_STICKY_BYTES = 64 * 1024;
+
+/** Of a new primary: the workers come to it within some milliseconds, and serve meanwhile. */
+const PROBATION = { ms: 5_000 };
+
+const STICKY: KnownNames<StickyOptions> = { key: true, maxBytes: true, timeoutMs: true };
+
 const OPTIONS: KnownNames<PoolOptions> = {
+  name: true,
+  address: true,
+  allow: true,
+  pidFile: true,
+  balance: true,
+  sticky: true,
+  orphans: true,
   timeouts: true,
   exec: true,
   args: true,
@@ -111,6 +172,9 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
   validateOptions('options', options, OPTIONS);
   const { probationMs = 1_000, atOnce = 1 } = options;
   return {
+    service: readService(options),
+    balance: oneOf('options.balance', options.balance ?? 'kernel', BALANCES),
+    sticky: readSticky(options),
     timeouts: validateTimeouts(options.timeouts),
     program: readProgram(options),
     workers: readSize('options.workers', options.workers),
@@ -119,6 +183,35 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
     heartbeat: readTimes('options.heartbeat', options.heartbeat, HEARTBEAT),
     atOnce: validateInteger('options.atOnce', atOnce, 1, MAX_WORKERS),
   };
+}
+
+function readService({
+  name,
+  address,
+  allow,
+  pidFile,
+  orphans,
+  timeouts,
+}: PoolOptions): HandoffSettings | undefined {
+  const rest = { address, allow, pidFile };
+  if (name !== undefined)
+    return readHandoffOptions({ name, ...given({ ...rest, timeouts }), probation: PROBATION });
+  for (const [option, value] of Object.entries({ ...rest, orphans }))
+    if (value !== undefined)
+      throw invalidArgValue(`options.${option} is of a pool that others can find: give options.name, too`);
+  return undefined;
+}
+
+function readSticky({ sticky = {}, balance }: PoolOptions): StickyOptions {
+  validateOptions('options.sticky', sticky, STICKY);
+  if (balance !== 'sticky' && Object.keys(sticky).length > 0)
+    throw invalidArgValue("options.sticky is for balance: 'sticky'");
+  const { key, maxBytes, timeoutMs } = sticky;
+  if (key !== undefined && typeof key !== 'function')
+    throw invalidArgType('options.sticky.key', 'a function', key);
+  if (maxBytes !== undefined) validateInteger('options.sticky.maxBytes', maxBytes, 1, MAX_STICKY_BYTES);
+  if (timeoutMs !== undefined) validateTimeout('options.sticky.timeoutMs', timeoutMs);
+  return sticky;
 }
 
 /** 'max' and undefined: as many as processors that this process may use. */
@@ -155,6 +248,7 @@ function readProgram(options: PoolOptions): WorkerProgram {
     cwd,
     output: oneOf('options.output', options.output ?? 'inherit', ['inherit', 'event'] as const),
     detached: options.detached === true,
+    orphans: oneOf('options.orphans', options.orphans ?? 'serve', ['serve', 'drain'] as const),
   };
 }
 

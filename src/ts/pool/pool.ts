@@ -1,16 +1,28 @@
 // Pool: the public face of a primary: its slots, its listeners, and what can be asked of it.
 import { EventEmitter } from 'node:events';
 import { closedError, FdpassError } from '../base/errors';
-import type { Fd } from '../fd/fd';
+import { Fd } from '../fd/fd';
 import type { PoolStatus, Replacement, RollReceipt } from '../handoff/pool-status';
 import { systemProcess } from '../handoff/process';
+import type { Receipt } from '../handoff/receipt';
+import { stateError } from '../handoff/state-error';
+import type { HandoffEvents } from '../handoff/status';
+import type { UpgradeOptions } from '../handoff/upgrade';
 import { isSupported, unsupportedPlatform } from '../native/binding';
-import type { WorkerMessage } from '../worker/messages';
+import type { OutputStream, WorkerMessage } from '../worker/messages';
+import { commandHooks } from './commands';
+import { keptProcess } from './kept-process';
 import { Listeners } from './listeners';
+import { LogBook } from './log-book';
+import type { Return } from './meeting';
 import { type PoolOptions, type PoolSettings, readPoolOptions, readSize } from './options';
-import { Slot } from './slot';
-import { type OutputStream, startWorker } from './start-worker';
-import { type Identity, Worker } from './worker';
+import { type PoolRecord, Seat } from './seat';
+import { Slot, type SlotRecord } from './slot';
+import { type Running, startWorker } from './start-worker';
+import { type Identity, Worker, type WorkerLink } from './worker';
+
+/** From the end of a worker to the end of its output. */
+const LAST_LINES_MS = 200;
 
 /** Which worker something is about. */
 export interface WorkerInfo extends Identity {
@@ -30,12 +42,25 @@ export interface PoolEvents {
   crash: [error: Error, pauseMs: number];
   /** With the output mode 'event'. */
   output: [worker: WorkerInfo, stream: OutputStream, chunk: Buffer];
+  /** The primary cannot accept, or a worker cannot be met, for want of descriptors or memory. It goes on. */
+  trouble: [error: Error];
+  /** Another primary has taken over for good, and has the workers. This process ends by itself. */
+  superseded: [receipt: Receipt];
+  /** In a primary that has taken over: its probation is over. In the first one: it serves. */
+  confirmed: [];
+  /** A takeover was taken back. The old primary has its workers again; the new one ends by itself. */
+  rolledback: [error: Error];
+  /** Somebody's attempt to take over came to nothing. */
+  aborted: [error: Error];
+  /** The predecessor has gone, or died. */
+  settled: [receipt: Receipt];
 }
 
 /**
- * Starts the workers, and resolves when all of them serve.
+ * Starts the workers, and resolves when all of them serve. If a primary of that name is there already this one takes over from
+ * it, and its workers with it: they serve all the time.
  * @throws ERR_POOL_WORKER (with stderr, as far as it is seen here): one of them did not, and all are ended; TypeError,
- * RangeError, SystemError EMFILE; ERR_FDPASS_UNSUPPORTED_PLATFORM
+ * RangeError, SystemError EMFILE; what createHandoff() throws; ERR_FDPASS_UNSUPPORTED_PLATFORM
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   if (!isSupported) throw unsupportedPlatform('createPool()');
@@ -45,26 +70,56 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
 }
 
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
+  /** What the workers have printed, with the output mode 'event'. @internal */
+  readonly logs = new LogBook();
   readonly #settings: PoolSettings;
-  readonly #listeners = new Listeners();
-  /** What each worker that lives has been given. */
-  readonly #used = new Map<Worker, Set<Fd>>();
+  readonly #seat: Seat;
+  readonly #listeners: Listeners;
+  /** All that live, and are ours. */
+  readonly #workers = new Set<Worker>();
   #slots: Slot[] = [];
-  #roll: { done: number; total: number; since: number } | undefined;
+  #scaled = false;
+  #roll: { done: number; total: number; since: number; calledOff?: string } | undefined;
   #scaling = false;
+  #ends = false;
   #closing: Promise<void> | undefined;
+  /** Whoever waits for workers to come back. */
+  #onFull: () => void = () => {};
 
   /** @internal */
   constructor(settings: PoolSettings) {
     super();
     this.#settings = settings;
+    const onError = (error: Error): void => void this.emit('trouble', error);
+    this.#seat = new Seat(settings.service, {
+      commands: commandHooks(this),
+      record: () => this.#record(),
+      announce: (event, ...args) => this.#onAnnounced(event, args),
+      onReturn: (...args) => this.#onReturn(...args),
+      part: () => this.#part(),
+      expect: () => {
+        for (const slot of this.#slots) slot.expect();
+      },
+      drained: () => this.#drained(),
+      figures: () => this.#totals(),
+      onError,
+    });
+    const { balance, sticky } = settings;
+    this.#listeners = new Listeners({ registry: this.#seat.registry, balance, sticky, onError });
   }
 
   /** @internal */
   async begin(): Promise<void> {
+    const record = await this.#seat.take();
     try {
-      await this.#grow(this.#settings.workers);
+      if (record !== undefined) this.#inherit(record);
+      else this.#slots = this.#newSlots(this.#settings.workers);
+      if (record !== undefined) await this.#seat.ready(); // the predecessor's workers come
+      await this.#untilFull(this.#seat.returnMs);
+      await this.#fill();
+      if (record === undefined) await this.#seat.ready();
     } catch (error) {
+      if (record !== undefined) await this.#seat.fail((error as Error).message).catch(() => {}); // it serves on
       await this.close();
       throw error;
     }
@@ -75,14 +130,29 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#slots.length;
   }
 
+  /** 1 for the first primary, one more for each successor. */
+  get generation(): number {
+    return this.#seat.generation;
+  }
+
+  /** The primary that this one takes over from, or has. */
+  get predecessor(): { pid: number; generation: number } | undefined {
+    return this.#seat.predecessor;
+  }
+
+  /** Resolves when another primary has taken over, and the workers that had to leave with this one have ended. */
+  get superseded(): Promise<Receipt> {
+    return this.#seat.superseded;
+  }
+
   /**
    * Replaces the workers, `atOnce` at a time, without losing a request: each old one goes on until its successor is ready and
    * has passed its probation. Resolves when the last one has; the old ones may still drain.
    * @throws ERR_POOL_WORKER: a new worker was no good. The roll has stopped there: the old worker of that place serves, as do
-   * those that have not had their turn. ERR_POOL_BUSY: another roll, or scale(), is under way
+   * those that have not had their turn. ERR_POOL_BUSY: another roll, scale() or a takeover is under way. ERR_POOL_ABORTED:
+   * abort()
    */
   async restart(): Promise<RollReceipt> {
-    this.#requireOpen();
     this.#requireIdle();
     const slots = [...this.#slots];
     const roll = { done: 0, total: slots.length, since: systemProcess.now() };
@@ -94,6 +164,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         const settled = await Promise.allSettled(some.map((slot) => slot.replace()));
         for (const one of settled) if (one.status === 'fulfilled') replaced.push(one.value);
         roll.done = replaced.length;
+        this.#requireCalled();
         const failed = settled.find((one) => one.status === 'rejected');
         if (failed !== undefined) throw failed.reason;
         this.#requireOpen();
@@ -105,15 +176,26 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
+   * Calls a roll off: the worker that was being started is ended, those that were replaced stay so, and restart() rejects.
+   * @returns false: no roll is under way
+   */
+  abort(reason = 'called off by abort()'): boolean {
+    if (this.#roll === undefined) return false;
+    this.#roll.calledOff = reason;
+    for (const slot of this.#slots) slot.callOff(reason);
+    return true;
+  }
+
+  /**
    * Changes the number of workers. Resolves when new ones serve; those that are too many take nothing new and drain.
    * @param size 'max': one for each processor that this process may use
    * @throws ERR_POOL_WORKER: a new one was no good, and the size is what it was; ERR_POOL_BUSY
    */
   async scale(size: number | 'max'): Promise<void> {
-    this.#requireOpen();
     this.#requireIdle();
     const wanted = readSize('size', size);
     this.#scaling = true;
+    this.#scaled = true;
     try {
       for (const slot of this.#slots.splice(wanted)) void slot.vacate();
       await this.#grow(wanted);
@@ -122,10 +204,27 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
   }
 
+  /**
+   * Starts another primary, by default this very program once more, which takes over the listeners and the workers. Those
+   * serve all the time; worker threads end with their process, and the successor starts its own. Resolves when it has taken
+   * over for good; this process then ends by itself.
+   * @throws as upgrade() of a Handoff: this process has its workers, or has them again
+   */
+  async upgrade(options?: UpgradeOptions): Promise<Receipt> {
+    return await this.#seat.upgrade(options);
+  }
+
+  /** What keeps another primary, or another change, waiting. @internal */
+  changing(): 'rolling' | 'scaling' | undefined {
+    if (this.#roll !== undefined) return 'rolling';
+    return this.#scaling ? 'scaling' : undefined;
+  }
+
   status(): PoolStatus {
-    const { kind } = this.#settings.program;
+    const { balance, program } = this.#settings;
     const workers = this.#slots.flatMap((slot) => slot.status());
-    const status = { kind, size: this.size, listeners: this.#listeners.status(), workers };
+    const listeners = this.#listeners.status();
+    const status = { balance, kind: program.kind, size: this.size, listeners, workers };
     if (this.#roll === undefined) return status;
     const { done, total, since } = this.#roll;
     return { ...status, roll: { done, total, ageMs: systemProcess.now() - since } };
@@ -133,9 +232,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /**
    * Ends the service: the listeners are closed, the workers let their connections end within `timeouts.drain`, and end.
-   * Resolves when they have.
+   * Resolves when they have. Of a primary that was superseded it is the wait for its end.
    */
   close(): Promise<void> {
+    this.#ends = true;
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -146,76 +246,203 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#listeners.close();
-    const workers = [...this.#used.keys()];
-    await Promise.all(this.#slots.map((slot) => slot.vacate()));
-    await Promise.all(workers.map((worker) => worker.ended)); // those of slots that were given up before
+    await this.#seat.close();
+    await this.#drained();
+  }
+
+  /** @throws ERR_HANDOFF_STATE: it cannot be the same pool */
+  #inherit({ balance, size, scaled, slots, listeners }: PoolRecord): void {
+    if (balance !== this.#settings.balance)
+      throw stateError(
+        `the pool has the balance '${balance}', and its workers know no other: start this one with that, or end the pool first`,
+      );
+    this.#listeners.inherit(listeners);
+    this.#scaled = scaled;
+    this.#slots = this.#newSlots(scaled ? size : this.#settings.workers, slots);
+  }
+
+  #record(): PoolRecord {
+    return {
+      balance: this.#settings.balance,
+      size: this.size,
+      scaled: this.#scaled,
+      slots: this.#slots.map(({ record }) => record),
+      listeners: this.#listeners.records(),
+    };
+  }
+
+  /** Until workers are in all places, or so many milliseconds have passed. */
+  async #untilFull(ms: number): Promise<void> {
+    if (ms === 0) return;
+    await new Promise<void>((resolve) => {
+      const stop = systemProcess.setTimer(ms, resolve, { hold: true });
+      this.#onFull = () => {
+        if (this.#slots.some(({ empty }) => empty)) return;
+        stop();
+        resolve();
+      };
+    });
+    this.#onFull = () => {};
+  }
+
+  /** Where some have come back the others are started like those that have crashed: the pool serves already. */
+  async #fill(): Promise<void> {
+    const empty = this.#slots.filter((slot) => slot.empty);
+    if (empty.length < this.size) for (const slot of empty) slot.restart();
+    else await this.#fillAll(empty);
+  }
+
+  async #fillAll(slots: readonly Slot[]): Promise<void> {
+    const filled = await Promise.allSettled(slots.map((slot) => slot.fill()));
+    const failed = filled.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** All or none of the new ones. */
   async #grow(size: number): Promise<void> {
-    const before = this.#slots.length;
-    const added = Array.from({ length: Math.max(0, size - before) }, (_, index) =>
-      this.#newSlot(before + index + 1),
-    );
+    const added = this.#newSlots(size).slice(this.size);
     this.#slots.push(...added);
-    const filled = await Promise.allSettled(added.map((slot) => slot.fill()));
-    const failed = filled.find((one) => one.status === 'rejected');
-    if (failed === undefined) return;
-    this.#slots = this.#slots.filter((slot) => !added.includes(slot));
-    await Promise.all(added.map((slot) => slot.vacate()));
-    throw failed.reason;
+    try {
+      await this.#fillAll(added);
+    } catch (error) {
+      this.#slots = this.#slots.filter((slot) => !added.includes(slot));
+      await Promise.all(added.map((slot) => slot.vacate()));
+      throw error;
+    }
   }
 
-  #newSlot(number: number): Slot {
+  #newSlots(size: number, records: readonly SlotRecord[] = []): Slot[] {
     const { restart } = this.#settings;
-    return new Slot(number, {
+    const hooks = {
       seam: systemProcess,
       restart,
-      start: (identity) => this.#start(identity),
-      crashed: (error, pauseMs) => {
+      start: (identity: Identity) => this.#start(identity),
+      crashed: (error: Error, pauseMs: number) => {
         if (!this.emit('crash', error, pauseMs)) process.emitWarning(error);
       },
+    };
+    return Array.from({ length: size }, (_, index) => {
+      const number = index + 1;
+      return new Slot(
+        number,
+        hooks,
+        records.find((one) => one.number === number),
+      );
     });
   }
 
   #start(identity: Identity): Worker {
+    const { running, socket } = startWorker(this.#settings.program, this.#seat.meeting);
+    const worker = this.#enlist(identity, running);
+    worker.begin(socket);
+    return worker;
+  }
+
+  #enlist(identity: Identity, running: Running): Worker {
     const { program, timeouts, probationMs, heartbeat } = this.#settings;
-    const hooks = { seam: systemProcess, timeouts, probationMs, heartbeat };
-    const worker = new Worker(identity, startWorker(program), {
-      ...hooks,
+    const seesOutput = program.output === 'event';
+    const worker: Worker = new Worker(identity, running, {
+      seam: systemProcess,
+      timeouts,
+      probationMs,
+      heartbeat,
+      seesOutput,
       listen: (message) => void this.#listen(worker, message),
+      unlisten: (name) => this.#listeners.unlisten(name, worker),
+      changed: () => this.#listeners.update(),
+      room: () => this.#listeners.tryAgain(),
       roll: () => this.restart(),
     });
-    this.#used.set(worker, new Set());
+    this.#workers.add(worker);
     worker.on('probation', () => this.emit('ready', infoOf(worker)));
-    worker.on('output', (stream, chunk) => this.emit('output', infoOf(worker), stream, chunk));
+    if (seesOutput) this.#keepOutput(worker);
     void worker.ended.then(() => this.#onEnded(worker));
     return worker;
   }
 
+  #keepOutput(worker: Worker): void {
+    const writer = this.logs.open(worker.identity, () => worker.pid);
+    worker.on('output', (stream, chunk) => {
+      writer.write(stream, chunk);
+      this.emit('output', infoOf(worker), stream, chunk);
+    });
+    void worker.ended.then(() => systemProcess.setTimer(LAST_LINES_MS, () => writer.end()));
+  }
+
   async #listen(worker: Worker, { name, request, place }: WorkerMessage & { type: 'listen' }): Promise<void> {
     try {
-      const fd = await this.#listeners.find(name, place);
-      this.#used.get(worker)?.add(fd);
-      worker.answer(request, fd);
+      worker.answer(request, await this.#listeners.find(name, place, worker));
+      this.#listeners.update();
     } catch (error) {
       worker.refuse(request, error as Error);
     }
   }
 
+  /** A worker that has lost its primary, or was released by it. */
+  #onReturn(hello: Return, link: WorkerLink, fds: Fd[]): void {
+    const { worker: number, generation, listeners } = hello.back;
+    const slot = this.#slots.find((one) => one.number === number);
+    const identity = { worker: number, generation };
+    const worker = slot?.awayWith(hello.pid) ?? this.#enlist(identity, keptProcess(hello.pid, systemProcess));
+    for (const [index, { name, place }] of listeners.entries()) {
+      const fd = fds[index];
+      if (fd !== undefined) this.#listeners.bringBack(name, place, fd, worker);
+    }
+    Fd.closeAll(fds.slice(listeners.length));
+    this.#seat.ownNames();
+    worker.comeBack(link, hello);
+    if (slot === undefined || !slot.take(worker)) worker.stop(); // there is one in its place
+    this.#onFull();
+  }
+
+  /** This process is not the primary any more: another one is, or nobody. */
+  #part(): void {
+    for (const slot of this.#slots) {
+      if (this.#ends) void slot.vacate();
+      else slot.release();
+    }
+  }
+
+  async #drained(): Promise<void> {
+    const ours = [...this.#workers].filter(({ phase }) => phase !== 'released');
+    await Promise.all(ours.map((worker) => worker.ended));
+  }
+
+  #onAnnounced<E extends keyof HandoffEvents>(event: E, args: HandoffEvents[E]): void {
+    if (event === 'superseded') for (const slot of this.#slots) slot.forget();
+    this.emit(event, ...(args as never));
+  }
+
   #onEnded(worker: Worker): void {
-    this.#used.delete(worker);
+    this.#workers.delete(worker);
     this.emit('exit', infoOf(worker), worker.fault, worker.dismissed);
     // Behind a crash of all of them the listeners stay: clients wait in their queues until somebody is back.
-    if (!worker.dismissed || this.#used.size === 0) return;
-    this.#listeners.keepOnly(new Set([...this.#used.values()].flatMap((fds) => [...fds])));
+    const closeUnused = worker.dismissed && this.#workers.size > 0;
+    this.#listeners.forget(worker, { closeUnused });
+  }
+
+  #totals(): { open: number; accepted: number } {
+    const figures = [...this.#workers].map((worker) => worker.figures);
+    return {
+      open: figures.reduce((sum, { connections = 0 }) => sum + connections, 0),
+      accepted: figures.reduce((sum, { accepted = 0 }) => sum + accepted, 0),
+    };
   }
 
   #requireOpen(): void {
-    if (this.#closing !== undefined) throw closedError('Pool');
+    if (this.#ends) throw closedError('Pool');
+  }
+
+  /** @throws ERR_POOL_ABORTED */
+  #requireCalled(): void {
+    const { calledOff } = this.#roll ?? {};
+    if (calledOff !== undefined)
+      throw new FdpassError('ERR_POOL_ABORTED', `the roll was ended: ${calledOff}`);
   }
 
   #requireIdle(): void {
+    this.#requireOpen();
+    this.#seat.requireWorkers();
     if (this.#scaling) throw new FdpassError('ERR_POOL_BUSY', 'scale() is under way: wait for it');
     if (this.#roll === undefined) return;
     const { done, total } = this.#roll;

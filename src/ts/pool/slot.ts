@@ -1,10 +1,10 @@
 // Slot: one place of a pool. It is filled with a worker, filled again after a crash, and handed to a new worker in a roll.
 
-import type { Replacement, WorkerExit, WorkerStatus } from '../handoff/pool-status';
+import type { Replacement, WorkerExit, WorkerState, WorkerStatus } from '../handoff/pool-status';
 import type { ProcessSeam } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
 import { BackOff, type BackOffTimes } from './back-off';
-import { type Identity, type Worker, WorkerError } from './worker';
+import { type Identity, type Worker, WorkerError, type WorkerPhase } from './worker';
 
 export interface SlotHooks {
   seam: ProcessSeam;
@@ -15,6 +15,16 @@ export interface SlotHooks {
   crashed(error: Error, pauseMs: number): void;
 }
 
+/** What a later primary is told of a place. */
+export interface SlotRecord {
+  number: number;
+  generation: number;
+  restarts: number;
+}
+
+/** For a worker that was released: it finds its primary within some milliseconds. */
+const COME_BACK_MS = 2_000;
+
 export class Slot {
   readonly number: number;
   readonly #hooks: SlotHooks;
@@ -24,21 +34,35 @@ export class Slot {
   #current: Worker | undefined;
   /** Is to replace it. */
   #next: Worker | undefined;
+  /** Served here, and was released to another primary. */
+  #away: Worker | undefined;
   readonly #leaving = new Set<Worker>();
   #restarts = 0;
   #crash: { reason: string; at: number } | undefined;
   #cancelRestart: (() => void) | undefined;
   #wanted = true;
 
-  constructor(number: number, hooks: SlotHooks) {
+  /** @param past of this place, as another primary has told it */
+  constructor(number: number, hooks: SlotHooks, past: SlotRecord = { number, generation: 0, restarts: 0 }) {
     this.number = number;
     this.#hooks = hooks;
     this.#backOff = new BackOff(hooks.restart);
+    this.#generation = past.generation;
+    this.#restarts = past.restarts;
   }
 
-  /** Those that live. */
+  /** Those that live, and are ours. */
   get workers(): Worker[] {
     return [this.#current, this.#next, ...this.#leaving].filter((one) => one !== undefined);
+  }
+
+  /** Nobody serves here, or is about to. */
+  get empty(): boolean {
+    return this.#current === undefined;
+  }
+
+  get record(): SlotRecord {
+    return { number: this.number, generation: this.#generation, restarts: this.#restarts };
   }
 
   /** Resolves when its first worker serves, probation included. @throws WorkerError, SystemError; the slot is empty then */
@@ -98,10 +122,63 @@ export class Slot {
     await Promise.all(workers.map((worker) => worker.ended));
   }
 
+  /** Calls a replacement off. */
+  callOff(reason: string): void {
+    this.#next?.kill(reason);
+  }
+
+  /** Leaves its worker to another primary, and ends what does not serve yet. */
+  release(): void {
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    if (this.#next !== undefined) this.#dismiss(this.#next);
+    const current = this.#current;
+    this.#current = undefined;
+    if (current?.release()) this.#away = current;
+    else if (current !== undefined) this.#dismiss(current);
+  }
+
+  /** The other primary has given up: the worker comes back, or is replaced. */
+  expect(): void {
+    this.#cancelRestart ??= this.#hooks.seam.setTimer(COME_BACK_MS, () => this.#giveUpWaiting(), {
+      hold: true,
+    });
+  }
+
+  /** The other primary has it for good. */
+  forget(): void {
+    this.#away?.leave();
+    this.#away = undefined;
+    this.#wanted = false;
+  }
+
+  /** The worker that was released, if that is the one. */
+  awayWith(pid: number): Worker | undefined {
+    return this.#away?.pid === pid ? this.#away : undefined;
+  }
+
+  /**
+   * Has the place to a worker that serves, and has found this primary.
+   * @returns false: there is one already. It is ours, and is to be stopped
+   */
+  take(worker: Worker): boolean {
+    this.#generation = Math.max(this.#generation, worker.identity.generation);
+    if (this.#away === worker) this.#away = undefined;
+    if (this.#current !== undefined || !this.#wanted) {
+      this.#lose(worker);
+      return false;
+    }
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    this.#current = worker;
+    this.#watch(worker);
+    return true;
+  }
+
   status(): WorkerStatus[] {
     const rows = this.workers.map((worker): WorkerStatus => {
       const { pid, threadId, figures, phase, identity } = worker;
-      const state = phase === 'ended' || phase === 'adrift' ? 'leaving' : phase;
+      const state = stateOf(phase);
       const thread = threadId === undefined ? {} : { threadId };
       return { ...identity, pid, ...thread, state, ...figures, restarts: this.#restarts, ...this.#lastExit };
     });
@@ -147,11 +224,22 @@ export class Slot {
   #restartLater(servedMs: number, error?: Error): void {
     if (!this.#wanted) return;
     const pause = this.#backOff.pause(servedMs);
-    this.#cancelRestart = this.#hooks.seam.setTimer(pause, () => this.#restart(), { hold: true });
+    this.#cancelRestart = this.#hooks.seam.setTimer(pause, () => this.restart(), { hold: true });
     if (error !== undefined) this.#hooks.crashed(error, pause); // last: who listens may throw
   }
 
-  #restart(): void {
+  #giveUpWaiting(): void {
+    const away = this.#away;
+    this.#away = undefined;
+    if (away !== undefined) {
+      away.kill('it was left to another primary, and has not come back');
+      this.#lose(away);
+    }
+    this.restart();
+  }
+
+  /** As after a crash. */
+  restart(): void {
     this.#cancelRestart = undefined;
     this.#restarts++;
     try {
@@ -162,6 +250,11 @@ export class Slot {
       this.#restartLater(0, error as Error); // no descriptors, no processes: later there may be
     }
   }
+}
+
+function stateOf(phase: WorkerPhase): WorkerState {
+  if (phase === 'released') return 'serving';
+  return phase === 'ended' || phase === 'adrift' ? 'leaving' : phase;
 }
 
 /** @throws WorkerError if it ends, or is about to, before */

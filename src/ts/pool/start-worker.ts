@@ -4,9 +4,12 @@ import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { Worker as Thread } from 'node:worker_threads';
 import { hasCode } from '../base/errors';
+import type { UnixAddress } from '../fd/address';
 import type { Fd } from '../fd/fd';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { LINK_VARIABLE, openLinkPair } from '../worker/link';
+import type { OutputStream } from '../worker/messages';
+import { ORPHANS_VARIABLE, POOL_VARIABLE } from '../worker/post';
 import type { WorkerProgram } from './options';
 
 /** How a worker has ended. */
@@ -17,8 +20,6 @@ export interface WorkerEnd {
   error?: Error;
 }
 
-export type OutputStream = 'stdout' | 'stderr';
-
 /** What runs the program of a worker. */
 export interface Running {
   /** Of a thread: that of this process. */
@@ -28,6 +29,8 @@ export interface Running {
   readonly ended: Promise<WorkerEnd>;
   /** Ends it now. A thread knows SIGKILL only. */
   kill(signal: NodeJS.Signals): void;
+  /** It is somebody else's: it must not keep this process alive. */
+  leave(): void;
   /** What it prints, with the output mode 'event'. */
   readonly output: Readonly<Partial<Record<OutputStream, Readable>>>;
 }
@@ -41,12 +44,15 @@ export interface StartedWorker {
 /** Descriptor of the link in a worker process. */
 const LINK_NUMBER = 3;
 
-/** @throws SystemError EMFILE, EAGAIN; what could not be started is told by `ended` */
-export function startWorker(program: WorkerProgram): StartedWorker {
+/**
+ * @param meeting where it finds a later primary
+ * @throws SystemError EMFILE, EAGAIN; what could not be started is told by `ended`
+ */
+export function startWorker(program: WorkerProgram, meeting: UnixAddress | undefined): StartedWorker {
   const { ours, theirs } = openLinkPair();
   try {
     const start = program.kind === 'threads' ? startThread : startProcess;
-    return { running: start(program, theirs), socket: ours };
+    return { running: start(program, theirs, meeting), socket: ours };
   } catch (error) {
     theirs.close();
     void ours.close();
@@ -54,18 +60,31 @@ export function startWorker(program: WorkerProgram): StartedWorker {
   }
 }
 
-function variables(program: WorkerProgram, link: Fd, number: number): NodeJS.ProcessEnv {
+type Start = (program: WorkerProgram, link: Fd, meeting: UnixAddress | undefined) => Running;
+
+function variables(
+  program: WorkerProgram,
+  link: string,
+  meeting: UnixAddress | undefined,
+): NodeJS.ProcessEnv {
   return {
     ...process.env,
     ...program.env,
-    [LINK_VARIABLE]: `${number}:${link.describe().inode}`,
+    [LINK_VARIABLE]: link,
+    [ORPHANS_VARIABLE]: meeting === undefined ? 'drain' : program.orphans,
+    ...(meeting === undefined ? {} : { [POOL_VARIABLE]: String(meeting) }),
   };
 }
 
+/** As takePost() reads it. */
+function linkText(number: number, link: Fd): string {
+  return `${number}:${link.describe().inode}`;
+}
+
 /** Consumes the link. */
-function startProcess(program: WorkerProgram, link: Fd): Running {
+const startProcess: Start = (program, link, meeting) => {
   const [command = '', ...args] = program.command;
-  const env = variables(program, link, LINK_NUMBER);
+  const env = variables(program, linkText(LINK_NUMBER, link), meeting);
   const out = program.output === 'event' ? 'pipe' : 'inherit';
   const child: ChildProcess = spawn(command, args, {
     stdio: ['ignore', out, out, link.fd],
@@ -89,21 +108,26 @@ function startProcess(program: WorkerProgram, link: Fd): Running {
     threadId: undefined,
     ended,
     kill: (signal) => void child.kill(signal),
+    leave() {
+      child.unref();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
     // Null where it is inherited; missing where there were no descriptors for it, and 'error' follows.
     output: {
       ...(child.stdout ? { stdout: child.stdout } : {}),
       ...(child.stderr ? { stderr: child.stderr } : {}),
     },
   };
-}
+};
 
 /** Consumes the link: the thread duplicates it, and ours is closed with the end of the thread. */
-function startThread(program: WorkerProgram, link: Fd): Running {
+const startThread: Start = (program, link, meeting) => {
   const events = program.output === 'event';
   const thread = new Thread(program.exec, {
     argv: [...program.args],
     ...(program.execArgv === undefined ? {} : { execArgv: [...program.execArgv] }),
-    env: variables(program, link, link.fd),
+    env: variables(program, linkText(link.fd, link), meeting),
     stdout: events,
     stderr: events,
   });
@@ -122,6 +146,7 @@ function startThread(program: WorkerProgram, link: Fd): Running {
     threadId: thread.threadId,
     ended,
     kill: () => void thread.terminate(),
+    leave: () => thread.unref(),
     output: events ? { stdout: thread.stdout, stderr: thread.stderr } : {},
   };
-}
+};

@@ -10,19 +10,30 @@ import type { ProcessSeam } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
 import type { HandoffTimeouts } from '../handoff/timeouts';
 import type { UnixSeqpacket } from '../sockets/seqpacket';
+import { UnixStream } from '../sockets/stream';
 import { Link } from '../worker/link';
 import {
   commonLinkVersion,
+  type Delivery,
+  type OutputStream,
   type PrimaryMessage,
   readWorkerMessage,
   type WorkerMessage,
 } from '../worker/messages';
 import { Heartbeat } from './heartbeat';
+import { Load } from './load';
 import type { HeartbeatOptions } from './options';
-import type { OutputStream, Running, WorkerEnd } from './start-worker';
+import type { Running, WorkerEnd } from './start-worker';
 
-/** 'adrift': its link is gone, and it has not ended yet. */
-export type WorkerPhase = 'starting' | 'probation' | 'serving' | 'leaving' | 'adrift' | 'ended';
+export type WorkerLink = Link<PrimaryMessage, WorkerMessage>;
+
+const OUTPUT: readonly OutputStream[] = ['stdout', 'stderr'];
+
+/**
+ * 'released': it has been told that another primary comes, and serves. 'adrift': its link is gone, and it has not ended
+ * yet.
+ */
+export type WorkerPhase = 'starting' | 'probation' | 'serving' | 'released' | 'leaving' | 'adrift' | 'ended';
 
 /** Which worker of the pool. */
 export interface Identity {
@@ -37,8 +48,16 @@ export interface WorkerContext {
   timeouts: HandoffTimeouts;
   probationMs: number;
   heartbeat: Required<HeartbeatOptions>;
+  /** What it prints comes here: one that comes back needs new pipes. */
+  seesOutput: boolean;
   /** It wants a listener: answer() or refuse(). */
   listen(message: WorkerMessage & { type: 'listen' }): void;
+  /** Its program has closed its server of that name. */
+  unlisten(name: string): void;
+  /** It serves from here, or no more: nothing that was said to it after this has been sent yet. */
+  changed(): void;
+  /** It may have room for more connections. */
+  room(): void;
   /** Its program wants the pool's workers replaced. */
   roll(): Promise<unknown>;
 }
@@ -66,9 +85,16 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly ended: Promise<void>;
   readonly #context: WorkerContext;
   readonly #running: Running;
-  readonly #link: Link<PrimaryMessage, WorkerMessage>;
+  /** How the connections get there that this process passes. */
+  readonly load: Load;
+  #link: WorkerLink | undefined;
   readonly #heartbeat: Heartbeat;
   #phase: WorkerPhase = 'starting';
+  readonly #handlers = {
+    onMessage: (message: WorkerMessage, fds: Fd[]) => this.#onMessage(message, fds),
+    onGarbage: (reason: string) => this.#lose(`what it says makes no sense: ${reason}`),
+    onEnd: () => this.#lose(undefined),
+  };
   #heard = false;
   #pid: number;
   #figures: WorkerFigures = {};
@@ -81,11 +107,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #deadline = () => {};
   #resolveEnded: () => void = () => {};
 
-  constructor(
-    identity: Identity,
-    { running, socket }: { running: Running; socket: UnixSeqpacket },
-    context: WorkerContext,
-  ) {
+  /** One that this process has just started, or that another one had: begin() or comeBack(). */
+  constructor(identity: Identity, running: Running, context: WorkerContext) {
     super();
     this.identity = identity;
     this.startedAt = context.seam.now();
@@ -95,18 +118,57 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#link = new Link(socket, readWorkerMessage, {
-      onMessage: (message, fds) => this.#onMessage(message, fds),
-      onGarbage: (reason) => this.#lose(`what it says makes no sense: ${reason}`),
-      onEnd: () => this.#lose(undefined),
-    });
+    this.load = new Load(identity.worker, () => context.room());
     this.#heartbeat = new Heartbeat(context.seam, context.heartbeat, {
       ask: (sequence) => this.#send({ type: 'ping', sequence }),
       stuck: (ms) => this.kill(`its event loop was stuck for ${ms} ms`),
     });
-    this.#limitBoot(context.timeouts.warm, '');
     void running.ended.then((end) => this.#onEnded(end));
     for (const [stream, from] of Object.entries(running.output)) this.#read(stream as OutputStream, from);
+  }
+
+  /** It boots. Takes the socket over. */
+  begin(socket: UnixSeqpacket): void {
+    this.#connect(new Link(socket, readWorkerMessage, this.#handlers));
+    this.#limitBoot(this.#context.timeouts.warm, '');
+  }
+
+  /** It has found this primary, and serves. Takes the link over. */
+  comeBack(link: WorkerLink, hello: WorkerMessage & { type: 'hello' }): void {
+    this.#deadline();
+    this.#phase = 'starting';
+    link.hear(this.#handlers);
+    this.#connect(link);
+    this.#heard = true;
+    this.#readyAt ??= this.#context.seam.now();
+    this.#onHello(hello);
+    this.#heartbeat.start();
+    this.#confirm();
+  }
+
+  /**
+   * Leaves it to another primary, for which it looks. It may come back.
+   * @returns false: it cannot be left to anybody
+   */
+  release(): boolean {
+    if (!this.serves || this.#running.threadId !== undefined) return false;
+    this.#deadline();
+    this.#heartbeat.stop();
+    this.#phase = 'released';
+    this.#context.changed();
+    this.#send({ type: 'release' });
+    this.#disconnect();
+    return true;
+  }
+
+  /** Another primary has it for good: it does not keep this process. */
+  leave(): void {
+    this.#running.leave();
+  }
+
+  /** It takes new connections. */
+  get serves(): boolean {
+    return this.#phase === 'probation' || this.#phase === 'serving';
   }
 
   get phase(): WorkerPhase {
@@ -156,8 +218,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   /** Answers 'listen'. The descriptor is lent. */
-  answer(request: number, fd: FdLike): void {
-    this.#send({ type: 'listener', request, delivery: 'shared' }, [fd]);
+  answer(request: number, { fd, delivery }: { fd: FdLike; delivery: Delivery }): void {
+    this.#send({ type: 'listener', request, delivery }, [fd]);
   }
 
   refuse(request: number, error: NodeJS.ErrnoException & { address?: string }): void {
@@ -178,6 +240,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#dismissed = true;
     this.#phase = 'leaving';
     this.#heartbeat.stop();
+    this.#context.changed(); // behind the last connection that is passed
     this.#send({ type: 'stop', drainMs: drain, ...(receipt === undefined ? {} : { receipt }) });
     // One that has not said a word yet may know nothing of us.
     if (!this.#heard) this.#running.kill('SIGTERM');
@@ -192,7 +255,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   #onMessage(message: WorkerMessage, fds: Fd[]): void {
-    Fd.closeAll(fds); // a worker that we have started has none for us
+    Fd.closeAll(fds); // those of hello are read by whoever has met it
     this.#heard = true;
     switch (message.type) {
       case 'hello':
@@ -200,6 +263,12 @@ export class Worker extends EventEmitter<WorkerEvents> {
         break;
       case 'listen':
         this.#context.listen(message);
+        break;
+      case 'unlisten':
+        this.#context.unlisten(message.name);
+        break;
+      case 'load':
+        this.load.report(message.received, message.open);
         break;
       case 'ready':
         if (this.#phase === 'starting') this.#onReady();
@@ -214,25 +283,20 @@ export class Worker extends EventEmitter<WorkerEvents> {
         });
         break;
       case 'fail':
-        this.#sayStop();
         this.#onLeaving(`it has given up: ${message.reason}`);
         break;
       case 'pong':
         this.#figures = message.figures;
         this.#heartbeat.answered(message.sequence);
-        if (message.unwell !== undefined && this.#phase === 'probation') {
-          this.#sayStop();
-          this.#onLeaving(message.unwell);
-        }
+        if (message.unwell !== undefined && this.#phase === 'probation') this.#onLeaving(message.unwell);
         break;
       case 'leaving':
-        this.#sayStop();
         this.#onLeaving('it has left by itself');
         break;
     }
   }
 
-  #onHello({ versions, pid }: WorkerMessage & { type: 'hello' }): void {
+  #onHello({ versions, pid, back }: WorkerMessage & { type: 'hello' }): void {
     const version = commonLinkVersion(versions);
     if (version === undefined) {
       this.kill(
@@ -243,7 +307,26 @@ export class Worker extends EventEmitter<WorkerEvents> {
     // A wrapper may have started the program: that one is the worker, and the one that is told to end.
     if (this.#running.threadId === undefined) this.#pid = pid;
     const { worker, generation } = this.identity;
-    this.#send({ type: 'welcome', version, worker, generation, pid: process.pid });
+    const welcome = { type: 'welcome', version, worker, generation, pid: process.pid } as const;
+    if (back === undefined || !this.#context.seesOutput) this.#send(welcome);
+    else this.#sendWithPipes(welcome);
+  }
+
+  /** What it has printed to is another primary's, or broken. */
+  #sendWithPipes(welcome: PrimaryMessage & { type: 'welcome' }): void {
+    const theirs: Fd[] = [];
+    try {
+      for (const stream of OUTPUT) {
+        const [ours, other] = UnixStream.pair();
+        theirs.push(Fd.dup(other));
+        other.destroy();
+        this.#read(stream, ours);
+      }
+    } catch {
+      // No descriptors: it serves, and what it prints is lost.
+    }
+    this.#send({ ...welcome, output: OUTPUT.slice(0, theirs.length) }, theirs);
+    Fd.closeAll(theirs);
   }
 
   #onReady(): void {
@@ -252,6 +335,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#readyAt = seam.now();
     this.#heartbeat.start();
     this.#phase = 'probation';
+    this.#context.changed();
     this.emit('probation');
     this.#deadline = seam.setTimer(probationMs, () => this.#confirm(), { hold: true });
   }
@@ -260,16 +344,19 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#send({ type: 'confirmed' });
     this.#stderr = Buffer.alloc(0);
     this.#phase = 'serving';
+    this.#context.changed();
     this.emit('serving');
   }
 
-  /** It takes nothing new from here, and ends when its connections have. */
+  /** It takes nothing new from here, and ends when its connections have. The answer is 'stop': from here nothing comes for it. */
   #onLeaving(fault: string): void {
     if (this.#phase === 'leaving') return;
     const { drain, exit } = this.#context.timeouts;
     this.#heartbeat.stop();
     this.#fault ??= fault;
     this.#phase = 'leaving';
+    this.#context.changed();
+    this.#send({ type: 'stop', drainMs: drain });
     this.#killAfter(drain + 2 * exit, fault);
     this.emit('leaving');
   }
@@ -277,11 +364,12 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Nothing can be said to it any more: it dies, or is ended. @param fault undefined: it has closed the link */
   #lose(fault: string | undefined): void {
     if (fault !== undefined) this.#fault ??= fault;
-    this.#link.close();
+    this.#disconnect();
     this.#heartbeat.stop();
     if (this.#phase === 'ended' || this.#phase === 'leaving') return;
     this.#deadline();
     this.#phase = 'adrift';
+    this.#context.changed();
     const { seam, timeouts } = this.#context;
     this.#deadline = seam.setTimer(LAST_WORDS_MS, () => {
       this.#fault ??= 'it has closed its link to the primary';
@@ -294,25 +382,28 @@ export class Worker extends EventEmitter<WorkerEvents> {
     // Its last words are in the link: the loop looks at that between two turns.
     await nextTurn();
     await nextTurn();
-    const { code, signal, error } = end;
     if (this.#fault === undefined) this.#ownEnd = end;
     this.#deadline();
     this.#heartbeat.stop();
-    this.#link.close();
-    const how = signal ?? `exit code ${code}`;
-    this.#fault ??=
-      error === undefined ? `it has ended with ${how}` : `it could not be started: ${error.message}`;
+    this.#disconnect();
+    this.#fault ??= faultOf(end);
     this.#phase = 'ended';
+    this.#context.changed();
     this.#resolveEnded();
   }
 
-  #send(message: PrimaryMessage, fds: readonly FdLike[] = []): void {
-    this.#link.send(message, fds);
+  #connect(link: WorkerLink): void {
+    this.#link = link;
+    this.load.carryBy(link);
   }
 
-  /** Also the answer to one that leaves by itself: from here nothing comes for it. */
-  #sayStop(): void {
-    this.#send({ type: 'stop', drainMs: this.#context.timeouts.drain });
+  #disconnect(): void {
+    this.load.carryBy(undefined);
+    this.#link?.close();
+  }
+
+  #send(message: PrimaryMessage, fds: readonly FdLike[] = []): void {
+    this.#link?.send(message, fds);
   }
 
   #limitBoot(ms: number, more: string): void {
@@ -339,6 +430,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
     });
     from.on('error', () => {}); // it has ended
   }
+}
+
+/** Of one that another process has started there is nothing to be known. */
+function faultOf({ code, signal, error }: WorkerEnd): string {
+  if (error !== undefined) return `it could not be started: ${error.message}`;
+  if (code === null && signal === null) return 'it has ended';
+  return `it has ended with ${signal ?? `exit code ${code}`}`;
 }
 
 const NOT_HEARD =

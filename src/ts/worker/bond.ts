@@ -14,6 +14,7 @@ import {
   readPrimaryMessage,
   type WorkerMessage,
 } from './messages';
+import { putOutput } from './output';
 import type { Appointment } from './post';
 
 /** From one look for a new primary to the next. A failed connect(2) takes some microseconds. */
@@ -27,13 +28,13 @@ export interface Belongings {
 }
 
 /** What is left of the primary's messages for the worker. */
-export type Order = Exclude<PrimaryMessage, { type: 'welcome' | 'listener' | 'refused' }>;
+export type Order = Exclude<PrimaryMessage, { type: 'welcome' | 'listener' | 'refused' | 'release' }>;
 
 export interface BondHandlers {
   /** The handler owns the descriptors. */
   onOrder(order: Order, fds: Fd[]): void;
-  /** There is no primary any more, or it talks nonsense. */
-  onOrphaned(): void;
+  /** There is no primary any more, or it talks nonsense. @param released it has said that another one comes */
+  onOrphaned(released: boolean): void;
   /** A new primary has taken the worker over. */
   onAdopted(): void;
   belongings(): Belongings;
@@ -129,7 +130,7 @@ export class Bond {
   trySend(message: WorkerMessage, whenRoom: () => void): void {
     const link = this.#link;
     if (link === undefined || !this.connected) return;
-    if (!link.trySend(encode(message), []) && link.open) link.socket.once('drain', whenRoom);
+    if (!link.trySend(encode(message), []) && link.open) link.onceRoom(whenRoom);
   }
 
   /** What comes over the link keeps the process alive, or does no more, on account of that holder. */
@@ -152,11 +153,8 @@ export class Bond {
   #introduce(socket: UnixSeqpacket, hello: WorkerMessage, fds: readonly Fd[]): Promise<boolean> {
     const link: WorkerLink = new Link(socket, readPrimaryMessage, {
       onMessage: (message, received) => this.#onMessage(message, received),
-      onGarbage: () => {
-        link.close();
-        this.#lose(link);
-      },
-      onEnd: () => this.#lose(link),
+      onGarbage: () => this.#drop(link, { released: false }),
+      onEnd: () => this.#lose(link, { released: false }),
     });
     this.#link = link;
     return new Promise((resolve) => {
@@ -188,8 +186,12 @@ export class Bond {
   #onMessage(message: PrimaryMessage, fds: Fd[]): void {
     switch (message.type) {
       case 'welcome':
-        Fd.closeAll(fds);
+        putOutput(message.output ?? [], fds);
         this.#settle?.(message);
+        return;
+      case 'release':
+        Fd.closeAll(fds);
+        this.#drop(this.#link as WorkerLink, { released: true });
         return;
       case 'listener':
         this.#answer(message, fds);
@@ -225,7 +227,12 @@ export class Bond {
     for (const { refuse } of questions) refuse(primaryGone());
   }
 
-  #lose(link: WorkerLink): void {
+  #drop(link: WorkerLink, how: { released: boolean }): void {
+    link.close();
+    this.#lose(link, how);
+  }
+
+  #lose(link: WorkerLink, { released }: { released: boolean }): void {
     if (link !== this.#link) return;
     if (this.#settle !== undefined) {
       this.#settle(undefined); // it has never been a primary of ours
@@ -233,13 +240,13 @@ export class Bond {
     }
     this.#link = undefined;
     this.#refuseAll();
-    this.#lookLater();
-    this.#handlers.onOrphaned();
+    this.#lookLater(released ? 0 : LOOK_MS);
+    this.#handlers.onOrphaned(released);
   }
 
-  #lookLater(): void {
+  #lookLater(ms = LOOK_MS): void {
     if (this.#closed || this.#pool === undefined) return;
-    this.#timer = setTimeout(() => void this.#look(this.#pool as UnixAddress), LOOK_MS).unref();
+    this.#timer = setTimeout(() => void this.#look(this.#pool as UnixAddress), ms).unref();
   }
 
   async #look(pool: UnixAddress): Promise<void> {

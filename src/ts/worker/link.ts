@@ -27,7 +27,7 @@ export interface LinkHandlers<In> {
 /** @typeParam Out what this side says @typeParam In what it hears */
 export class Link<Out extends { type: string }, In extends { type: string }> {
   readonly #socket: UnixSeqpacket;
-  readonly #handlers: LinkHandlers<In>;
+  #handlers: LinkHandlers<In>;
   readonly #read: (payload: Record<string, unknown>) => In;
   #open = true;
 
@@ -48,9 +48,14 @@ export class Link<Out extends { type: string }, In extends { type: string }> {
     });
   }
 
-  /** Another holder of this end may use it instead of this one: a primary hands its links over. */
-  get socket(): UnixSeqpacket {
-    return this.#socket;
+  /** Calls back once there is room again for what trySend() has refused. */
+  onceRoom(callback: () => void): void {
+    this.#socket.once('drain', callback);
+  }
+
+  /** From here somebody else hears what comes. */
+  hear(handlers: LinkHandlers<In>): void {
+    this.#handlers = handlers;
   }
 
   get open(): boolean {
@@ -117,7 +122,7 @@ export class Link<Out extends { type: string }, In extends { type: string }> {
 }
 
 /** For a message that is sent often. */
-export function encode(message: { type: string }): Buffer {
+export function encode<Out extends { type: string }>(message: Out): Buffer {
   return Buffer.from(JSON.stringify(message));
 }
 

@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { onCancel } from '../base/abort';
 import { closedError, FdpassError } from '../base/errors';
 import { Fd } from '../fd/fd';
+import { handleOf } from '../fd/handle';
 import type { SetRef } from '../fd/stand-in';
 import type { DrainCount } from '../handoff/connections';
 import { Departure } from '../handoff/departure';
@@ -18,7 +19,9 @@ import type { HandoffTimeouts } from '../handoff/timeouts';
 import { type Belongings, Bond, type BondHandlers, type Order, primaryGone } from './bond';
 import { LoadReport } from './load-report';
 import type { Delivery, HeldListener, PlaceRequest } from './messages';
-import { PassedService } from './passed-service';
+import { ignoreOutputErrors } from './output';
+import { PassedService, serveAll } from './passed-service';
+
 import type { Appointment } from './post';
 import { VitalSigns } from './vital-signs';
 
@@ -62,9 +65,11 @@ export class Member {
   readonly #asked = new Set<string>();
   readonly #places = new Map<string, PlaceRequest>();
   readonly #passed = new Map<string, PassedService>();
+  /** A primary may pass a connection also where the worker accepts itself: one that nobody else accepts. */
+  readonly #servers = new Map<string, net.Server>();
   readonly #handlers: BondHandlers = {
     onOrder: (order, fds) => this.#onOrder(order, fds),
-    onOrphaned: () => this.#onOrphaned(),
+    onOrphaned: (released) => this.#onOrphaned(released),
     onAdopted: () => this.#onAdopted(),
     belongings: () => this.#belongings(),
   };
@@ -76,6 +81,7 @@ export class Member {
   #failure: FdpassError | undefined;
   #left: Promise<void> | undefined;
   #resolveSuperseded: (receipt: Receipt) => void = () => {};
+  #forgetHeir: () => void = () => {};
   /** Whoever waits for the primary to pass no more connections. */
   #dismissed: () => void = () => {};
 
@@ -146,6 +152,7 @@ export class Member {
         });
         this.#places.set(name, place);
         if (user !== undefined) this.#vitals.watch(user);
+        if (user !== undefined) this.#servers.set(name, user);
         if (made instanceof PassedService) this.#receive(name, made);
         return made;
       } catch (error) {
@@ -162,6 +169,7 @@ export class Member {
     this.#bond?.send({ type: 'unlisten', name });
     this.#places.delete(name);
     this.#passed.delete(name);
+    this.#servers.delete(name);
     this.#registry.forget(name);
   }
 
@@ -288,8 +296,9 @@ export class Member {
 
   #deliver(name: string, fds: Fd[]): void {
     const service = this.#passed.get(name);
-    if (service === undefined) Fd.closeAll(fds);
-    else service.deliver(fds);
+    const server = this.#servers.get(name);
+    if (service !== undefined) service.deliver(fds);
+    else serveAll(server && handleOf(server), fds);
     this.#load.received(fds.length);
   }
 
@@ -325,10 +334,9 @@ export class Member {
     this.#registry.release();
   }
 
-  // The primary answers 'leaving' and 'fail' with 'stop', behind the last connection that it passes. Nobody else brings
-  // any: what waits in a shared listener is the others' to accept.
+  // The primary answers 'leaving' and 'fail' with 'stop', behind the last connection that it passes.
   async #untilDismissed(): Promise<void> {
-    if (this.#passed.size === 0 || !this.#bond?.connected) return;
+    if (!this.#bond?.connected) return;
     await new Promise<void>((resolve) => {
       const disarm = this.#settings.seam.setTimer(this.#timeouts.commit, resolve, { hold: true });
       this.#dismissed = () => {
@@ -349,16 +357,31 @@ export class Member {
     return count;
   }
 
-  #onOrphaned(): void {
+  #onOrphaned(released: boolean): void {
     this.#dismissed();
     this.#endRolls(alone());
+    ignoreOutputErrors();
     if (this.#left !== undefined || this.#state === 'closed') return;
-    if (this.#state === 'starting') this.#giveUp(primaryGone());
-    else if (this.#orphans === 'drain') this.#left = this.#beSuperseded(undefined);
-    else for (const [name, service] of this.#passed) service.acceptItself(this.#registry.lend(name));
+    if (this.#state === 'starting') {
+      this.#giveUp(primaryGone());
+      return;
+    }
+    if (this.#orphans === 'drain') {
+      const { seam, timeouts } = this.#settings;
+      this.#forgetHeir = seam.setTimer(released ? timeouts.hello : 0, () => this.#drainAlone(), {
+        hold: true,
+      });
+    }
+    for (const [name, service] of this.#passed) service.acceptItself(this.#registry.lend(name));
+  }
+
+  /** Its primary is gone, and nobody has come in its place. */
+  #drainAlone(): void {
+    this.#left ??= this.#beSuperseded(undefined);
   }
 
   #onAdopted(): void {
+    this.#forgetHeir();
     for (const [name, service] of this.#passed) service.acceptNoMore(this.#registry.lend(name));
     this.#load.restart();
   }

@@ -48,6 +48,9 @@ export interface HeldListener {
 /** 'shared': the worker takes work from the descriptor itself. 'passed': the primary accepts, and sends connections. */
 export type Delivery = 'shared' | 'passed';
 
+/** What a worker prints to. */
+export type OutputStream = 'stdout' | 'stderr';
+
 export type WorkerMessage =
   /**
    * The first. From a worker that has lost its primary also who it was, and the listeners it holds, whose descriptors come
@@ -81,8 +84,18 @@ export type WorkerMessage =
   | { type: 'roll' };
 
 export type PrimaryMessage =
-  /** Answers 'hello'. */
-  | { type: 'welcome'; version: number; worker: number; generation: number; pid: number }
+  /**
+   * Answers 'hello'. To a worker that has come back a descriptor comes along for each of `output`: what it prints goes there
+   * from here.
+   */
+  | {
+      type: 'welcome';
+      version: number;
+      worker: number;
+      generation: number;
+      pid: number;
+      output?: OutputStream[];
+    }
   /** One descriptor comes along: the listener itself, also where connections are passed. */
   | { type: 'listener'; request: number; delivery: Delivery }
   /** The primary could not bind it. `errno` is negative. */
@@ -102,6 +115,8 @@ export type PrimaryMessage =
   | { type: 'confirmed' }
   /** The roll that it has asked for came to nothing, or could not begin: it is not replaced. */
   | { type: 'unrolled'; code: string; reason: string }
+  /** Another primary takes over: the worker is to look for it at once, and nothing more comes over this link. */
+  | { type: 'release' }
   /** Take nothing new, let the connections end within `drainMs`, and end. With a successor there is a receipt. */
   | { type: 'stop'; drainMs: number; receipt?: Receipt };
 
@@ -159,7 +174,8 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
       const [version, worker, generation, pid] = ['version', 'worker', 'generation', 'pid'].map((name) =>
         idField(payload, name),
       );
-      return { type, version, worker, generation, pid } as PrimaryMessage;
+      const output = payload['output'] === undefined ? {} : { output: readOutput(payload['output']) };
+      return { type, version, worker, generation, pid, ...output } as PrimaryMessage;
     }
     case 'listener': {
       const delivery = payload['delivery'] === 'passed' ? 'passed' : 'shared';
@@ -180,6 +196,7 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
     case 'ping':
       return { type, sequence: idField(payload, 'sequence') };
     case 'confirmed':
+    case 'release':
       return { type };
     case 'unrolled':
       return { type, code: textField(payload, 'code'), reason: shortText(payload, 'reason') };
@@ -204,6 +221,11 @@ function readBack(payload: Payload): NonNullable<(WorkerMessage & { type: 'hello
       return { name: textField(entry, 'name'), place: readPlace(objectOf(entry['place'], 'place')) };
     }),
   };
+}
+
+function readOutput(value: unknown): OutputStream[] {
+  if (!Array.isArray(value)) throw protocolError('output is not a list');
+  return value.map((one: unknown) => (one === 'stderr' ? 'stderr' : 'stdout'));
 }
 
 /** What is in it is checked by whoever binds there: the fields are those of the public options. */

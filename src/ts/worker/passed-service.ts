@@ -60,10 +60,7 @@ export class PassedService implements Service {
       return;
     }
     const handle = this.#stopped ? this.#handle : handleOf(this.user);
-    for (const fd of fds) {
-      if (handle) callSafely(handle, fd);
-      else fd.close();
-    }
+    serveAll(handle, fds);
   }
 
   /** The primary is gone. */
@@ -133,6 +130,14 @@ export class PassedService implements Service {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.deliver(held);
+  }
+}
+
+/** Consumes them. @param handle of a server that listens, or has listened; else they are closed */
+export function serveAll(handle: ServerHandle | null | undefined, fds: readonly Fd[]): void {
+  for (const fd of fds) {
+    if (handle) callSafely(handle, fd);
+    else fd.close();
   }
 }
 

@@ -1,6 +1,7 @@
 // Places to listen and to bind at, as a worker names them to its primary, and as the primary reads them. What is wrong with
 // options is said in the worker, before the primary is asked.
 import { DEFAULT_BACKLOG } from '../base/limits';
+import { given } from '../base/options';
 import { validateInteger } from '../base/validate';
 import { type AddressLike, UnixAddress } from '../fd/address';
 import { type DatagramOptions, datagramPlace, type UdpOptions, udpPlace } from '../handoff/datagram-place';
@@ -65,11 +66,4 @@ function readUnix({ kind, bytes }: UnixPlace): UnixAddress {
   if (kind === 'unnamed') return UnixAddress.unnamed;
   const name = Buffer.from(bytes, 'base64');
   return kind === 'path' ? UnixAddress.path(name) : UnixAddress.abstract(name);
-}
-
-/** Without what is undefined. */
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

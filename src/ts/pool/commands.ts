@@ -1,0 +1,41 @@
+// What a pool does for the commands that come over its control socket.
+import type { LogSource, PoolHooks, RollProgress } from '../handoff/pool-commands';
+import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
+
+export interface Commanded {
+  status(): PoolStatus;
+  changing(): 'rolling' | 'scaling' | undefined;
+  restart(): Promise<RollReceipt>;
+  abort(reason: string): boolean;
+  scale(size: number | 'max'): Promise<void>;
+  readonly logs: LogSource;
+}
+
+export function commandHooks(pool: Commanded): PoolHooks {
+  const rolling = () => progressOf(pool.status());
+  return {
+    rolling,
+    status: () => pool.status(),
+    changing: () => pool.changing(),
+    roll: () => pool.restart(),
+    async abort(reason) {
+      const stood = rolling();
+      return pool.abort(reason) ? stood : undefined;
+    },
+    async scale(size) {
+      await pool.scale(size);
+      return pool.status().size;
+    },
+    get logs() {
+      return pool.logs;
+    },
+  };
+}
+
+/** The worker that comes is the one that is new and does not serve yet. */
+function progressOf({ roll, workers }: PoolStatus): RollProgress | undefined {
+  if (roll === undefined) return undefined;
+  const next = workers.find(({ state }) => state === 'starting' || state === 'probation');
+  const { worker = roll.done + 1, pid = 0, state = 'starting' } = next ?? {};
+  return { ...roll, worker, pid, state };
+}
