@@ -6,8 +6,8 @@ const packets = ['dgram', 'seqpacket'];
 const pool = (balance, target) => ({ contender: `fdpass-pool-${balance}`, ...target });
 const pools = (balances, target) => balances.map((balance) => pool(balance, target));
 
-/** Three standard deviations of a worker's share, in % of it: a hash throws a coin for each of 200 clients. */
-const hashed = (workers) => Math.round(300 * Math.sqrt((workers - 1) / 200));
+/** Three standard deviations of a worker's share of two, in % of it: a hash throws a coin for each of 200 clients. */
+const kHashed = Math.round(300 * Math.sqrt(1 / 200));
 
 const each = (names, target) =>
   names.map((name) => ({ case: name, contender: 'fdpass', to: 'c', ...target }));
@@ -50,13 +50,8 @@ export const targets = [
     atMost: 5,
     unit: 'us',
   }),
-  ...[2, 4].flatMap((workers) => {
-    const split = { case: `pool-split-${workers}`, unit: '% off even' };
-    return [
-      ...pools(['least', 'reuseport'], { ...split, atMost: 5 }),
-      pool('sticky', { ...split, atMost: hashed(workers) }),
-    ];
-  }),
+  ...pools(['least', 'reuseport'], { case: 'pool-split-2', atMost: 5, unit: '% off even' }),
+  pool('sticky', { case: 'pool-split-2', atMost: kHashed, unit: '% off even' }),
   ...pools(['kernel', 'reuseport', 'least', 'sticky'], {
     case: 'pool-roll',
     atMost: 0,
