@@ -1,5 +1,6 @@
 // The table of cases. `kinds`: a contender takes part by the first that it knows. `link` goes to both processes as it is.
 // `by`: this role is played by another contender. `nodeOnly`: what is measured is Node's.
+// `baseline`: ratios are to this contender; C, if none is named.
 // `datagramQueue`: net.unix.max_dgram_qlen of the receiver (lib/datagram-queue.mjs).
 // `cores` unless --cores says otherwise: ping-pong on one, because waking another processor would be what is measured.
 
@@ -69,6 +70,17 @@ const connecting = (kind) => ({
   kinds: [kind],
   cores: 'two',
   link: { sockets: 16 },
+});
+
+const split = (workers) => ({
+  name: `pool-split-${workers}`,
+  title: `200 clients that keep their connections, over ${workers} workers: the worker that is farthest from an even share`,
+  group: 'pool',
+  pattern: 'split',
+  metric: 'uneven',
+  kinds: ['http'],
+  cores: 'any',
+  link: { workers, sockets: 200, warmMs: 0, runMs: 1000 },
 });
 
 export const cases = [
@@ -177,5 +189,46 @@ export const cases = [
     rounds: 3,
     link: { restarts: 5, runMs: 60_000 },
     quick: { restarts: 1 },
+  },
+  {
+    name: 'pool-requests',
+    title:
+      'requests over connections that close behind the answer, 2 workers (CPU us in: of the primary alone)',
+    group: 'pool',
+    pattern: 'requests',
+    metric: 'requests',
+    kinds: ['http'],
+    by: { sender: 'c' },
+    baseline: { name: 'cluster-rr', title: 'RR' },
+    cores: 'any',
+    link: { workers: 2, sockets: 64, addresses: 200, warmMs: 1000, runMs: 3000 },
+    quick: { warmMs: 100, runMs: 300 },
+  },
+  {
+    name: 'pool-bursts',
+    title: 'processor time of the primary for a connection, of 256 that come at once',
+    group: 'pool',
+    pattern: 'requests',
+    metric: 'primaryCpu',
+    kinds: ['http'],
+    by: { sender: 'c' },
+    baseline: { name: 'cluster-rr', title: 'RR' },
+    cores: 'any',
+    link: { workers: 2, sockets: 256, bursts: 1, addresses: 200, warmMs: 1000, runMs: 2000 },
+    quick: { warmMs: 100, runMs: 300 },
+  },
+  split(2),
+  split(4),
+  {
+    name: 'pool-roll',
+    title: 'requests that fail when both workers are replaced under 64 clients who try once',
+    group: 'pool',
+    pattern: 'roll',
+    metric: 'failedPerRoll',
+    kinds: ['http'],
+    cores: 'any',
+    rounds: 3,
+    link: { workers: 2, sockets: 64, rolls: 3, warmMs: 300, runMs: 10_000 },
+    quick: { rolls: 1, runMs: 4000 },
   },
 ];

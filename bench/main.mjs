@@ -11,6 +11,7 @@ import { kHelp, parseOptions, UsageError } from './lib/options.mjs';
 import { chooseContenders, makePlan } from './lib/plan.mjs';
 import { caseToRecord, readRecord, toRecord, writeRecord } from './lib/record.mjs';
 import { runPlan } from './lib/rounds.mjs';
+import { kTargetColumns, targetRows } from './lib/targets.mjs';
 import { Progress, renderTable, say } from './lib/terminal.mjs';
 import { runMicro } from './micro/run.mjs';
 
@@ -31,8 +32,7 @@ async function list() {
 }
 
 async function bench(options) {
-  const wanted = chooseContenders(await loadContenders(), options);
-  const taking = wanted.filter((one) => makePlan(cases, [one], options).length > 0);
+  const taking = chooseContenders(cases, await loadContenders(), options);
   const { present, missing } = await makeReady(taking, say);
   for (const { name, why } of missing) say(`missing: ${name}: ${why}`);
   const plan = makePlan(cases, present, options).filter(({ name, datagramQueue }) => {
@@ -48,10 +48,13 @@ async function bench(options) {
     say(`other processes are busy (load ${machine.load.toFixed(1)}): the figures will tell little`);
   const progress = new Progress(plan, caseToRecord);
   const results = await runPlan(plan, byName, { progress, signal: stopSignal() });
+  const record = toRecord({ machine, results, missing, options });
+  const aims = targetRows(record.cases);
+  if (aims.length > 0) process.stdout.write(`\n${renderTable(kTargetColumns, aims)}\n`);
   if (missing.length > 0) {
     process.stdout.write(`\nmissing: ${missing.map(({ name, why }) => `${name} (${why})`).join('; ')}\n`);
   }
-  if (options.json !== undefined) writeRecord(options.json, toRecord({ machine, results, missing, options }));
+  if (options.json !== undefined) writeRecord(options.json, record);
   if (results.some(({ parts }) => parts.some(({ failures }) => failures.length > 0))) process.exitCode = 1;
 }
 

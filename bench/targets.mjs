@@ -1,6 +1,13 @@
-// What fdpass is to reach, as ratios to another contender in the same round; docs/benchmarks.md tells what was.
+// What fdpass is to reach, as ratios to another contender in the same round, or, without `to`, as the figure itself in its
+// `unit`; docs/benchmarks.md tells what was.
 
 const packets = ['dgram', 'seqpacket'];
+
+const pool = (balance, target) => ({ contender: `fdpass-pool-${balance}`, ...target });
+const pools = (balances, target) => balances.map((balance) => pool(balance, target));
+
+/** Three standard deviations of a worker's share of two, in % of it: a hash throws a coin for each of 200 clients. */
+const kHashed = Math.round(300 * Math.sqrt(1 / 200));
 
 const each = (names, target) =>
   names.map((name) => ({ case: name, contender: 'fdpass', to: 'c', ...target }));
@@ -31,4 +38,23 @@ export const targets = [
       each([`one-way-${kind}-128B`], { contender, atLeast: 0.45 }),
     ),
   ),
+  pool('least', { case: 'pool-requests', to: 'cluster-rr', atLeast: 1.3 }),
+  // As fast as any: 0.97 is the noise.
+  ...[
+    'cluster-rr',
+    'cluster-none',
+    ...['reuseport', 'least', 'sticky'].map((one) => `fdpass-pool-${one}`),
+  ].map((to) => pool('kernel', { case: 'pool-requests', to, atLeast: 0.97 })),
+  ...pools(['least', 'sticky'], {
+    case: 'pool-bursts',
+    atMost: 5,
+    unit: 'us',
+  }),
+  ...pools(['least', 'reuseport'], { case: 'pool-split-2', atMost: 5, unit: '% off even' }),
+  pool('sticky', { case: 'pool-split-2', atMost: kHashed, unit: '% off even' }),
+  ...pools(['kernel', 'reuseport', 'least', 'sticky'], {
+    case: 'pool-roll',
+    atMost: 0,
+    unit: 'failed',
+  }),
 ];

@@ -3,13 +3,13 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { fromRoot } from '../../scripts/lib/root.mjs';
-import { caption, cells, kColumns, range, remarks } from './figures.mjs';
+import { caption, cells, columns, range, remarks } from './figures.mjs';
 import { isBusy } from './machine.mjs';
 import { fromBench } from './place.mjs';
 import { kBaseline } from './plan.mjs';
 import { summarize } from './summary.mjs';
 import { renderPlot } from './svg.mjs';
-import { targetTable } from './targets.mjs';
+import { kTargetColumns, targetRows } from './targets.mjs';
 
 /** Sections in this order; a group that is not here comes last under its own name. */
 const kGroups = {
@@ -23,6 +23,7 @@ const kGroups = {
   fairness: 'Fairness',
   import: 'Loading the package',
   restart: 'Restarting a server',
+  pool: 'One port, several workers',
 };
 
 export function writeDocs(record, say) {
@@ -82,12 +83,19 @@ npm run bench -- --json run.json && npm run bench -- --docs run.json   # this pa
   slowest of a hundred stretches of about ${64} messages.
 - *CPU us* is user and system time that each process tells of itself (\`getrusage\`), per message; in ping-pong per round trip. *CPU x
   C* is the sum of both sides divided by that of C: on a busy machine it moves less than the time does.
-- *lost* is what was sent and not received: no contender is asked again for it.
+- *lost* is what was sent and not received, or a request without its answer: no contender is asked again for it.
+- In *${kGroups.pool}* ratios are to node:cluster with SCHED_RR, a run is the primary with its workers beside a C program that asks, and
+  *CPU us in* is what the primary takes, divided by the connections: where it hands over none, what it takes for itself.
 
 ${noiseLine(summaries)} Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.processors} processors, load ${machine.load.toFixed(1)} before,
 Linux ${machine.kernel}, Node ${machine.node}; \`net.unix.max_dgram_qlen\` ${machine.maxDatagramQueue} (what a datagram socket queues, which
 decides how often both sides wake up; where a case names a queue, its receiver had that one), \`net.core.wmem_default\` ${machine.sendBuffer}. ${software.join('; ')}.
 ${absent.length === 0 ? '' : `\nMissing: ${absent.join('; ')}.\n`}${isBusy(machine) ? '\n**Other processes were busy: wake-ups on two cores took long, and took longest for who sleeps most, C. Ratios say little; *CPU x C* says more.**\n' : ''}${quick ? '\n**A quick run: it shows that everything runs, the figures mean nothing.**\n' : ''}`;
+}
+
+function targetTable(cases) {
+  const rows = [kTargetColumns, kTargetColumns.map(() => '---'), ...targetRows(cases)];
+  return rows.map((texts) => `| ${texts.join(' | ')} |`).join('\n');
 }
 
 function noiseLine(summaries) {
@@ -104,8 +112,8 @@ function section(summary) {
     '',
     `${capitalized(caption(summary))}.`,
     '',
-    row(kColumns),
-    row(kColumns.map((_, i) => (i === 0 ? '---' : '---:'))),
+    row(columns(summary)),
+    row(columns(summary).map((_, i) => (i === 0 ? '---' : '---:'))),
     ...summary.rows.map((one) => row(emphasized(one))),
     ...remarks(summary).map((text) => `\n${text}.`),
   ];
@@ -123,6 +131,6 @@ function capitalized(text) {
 
 const kTail = `## More
 
-To come: the pool of workers. A case is one entry in \`bench/cases.mjs\`, a contender one file in
-\`bench/contenders\`: see \`bench/README.md\`. Every ratio is to \`${kBaseline}\` there.
+A case is one entry in \`bench/cases.mjs\`, a contender one file in
+\`bench/contenders\`: see \`bench/README.md\`. Every ratio is to \`${kBaseline.name}\` there, where the case names no other.
 `;

@@ -12,18 +12,21 @@ export function range(spread) {
   return spread === null || spread === undefined ? '-' : `${figure(spread.min)}..${figure(spread.max)}`;
 }
 
-export const kColumns = [
-  'contender',
-  'median',
-  'min..max',
-  'x C',
-  'x C min..max',
-  'p99 us',
-  'CPU us out',
-  'CPU us in',
-  'CPU x C',
-  'lost',
-];
+/** The head of the table for what summarize() gives. */
+export function columns({ baseline: { title } }) {
+  return [
+    'contender',
+    'median',
+    'min..max',
+    `x ${title}`,
+    `x ${title} min..max`,
+    'p99 us',
+    'CPU us out',
+    'CPU us in',
+    `CPU x ${title}`,
+    'lost',
+  ];
+}
 
 /** One row of a table for one row of summarize(). */
 export function cells(row) {

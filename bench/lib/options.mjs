@@ -14,7 +14,7 @@ export const kHelp = `Measures fdpass beside the other ways to do the same, and 
   npm run bench [-- NAME... options]
 
   NAME              cases whose name begins so (see --list); all if none is given
-  --contenders A,B  only these (see --list); c is always there, for the ratio, where a case has it
+  --contenders A,B  only these (see --list), and what the ratios of a case are to: c, or what it names
   --rounds N        each contender runs so often in each case, in turn: A B C A B C (default 5, at most ${kMostRounds})
   --cores WHICH     same: both processes on one core; two: each on its own; any: not pinned. Default: what the case
                     says, ping-pong on one core and the others on two. Needs taskset.

@@ -19,8 +19,9 @@ export async function failureOf(command, args, options = {}) {
   }
 }
 
-/** The line that says most: one that speaks of an error, or the last. */
+/** The line that says most: that of an exception, one that speaks of an error, or the last. */
 export function firstError(output) {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
-  return (lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? 'no output').trim();
+  const named = lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.find((line) => /error/i.test(line));
+  return (named ?? lines.at(-1) ?? 'no output').trim();
 }

@@ -16,9 +16,10 @@ export function toRecord({ machine, results, missing, options }) {
   };
 }
 
-export function caseToRecord({ name, title, group, metric, cores, rounds, datagramQueue, link, parts }) {
+export function caseToRecord({ parts, ...one }) {
+  const { name, title, group, metric, baseline, cores, rounds, datagramQueue, link } = one;
   return {
-    ...{ name, title, group, metric, cores, rounds, datagramQueue, link },
+    ...{ name, title, group, metric, baseline, cores, rounds, datagramQueue, link },
     results: parts.map(({ contender, kind, rounds, failures }) => ({
       contender: contender.name,
       title: contender.title,

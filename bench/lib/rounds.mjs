@@ -57,7 +57,10 @@ async function runPart(one, part, { byName, address, signal }) {
 function commands(one, { contender, kind }, byName) {
   const cores = chooseCores(one.cores);
   const command = (role) => {
-    const { program } = byName.get(one.by?.[role]) ?? contender;
+    const other = one.by?.[role];
+    if (other !== undefined && !byName.has(other))
+      throw new Error(`its ${role} is ${other}, which is missing`);
+    const { program } = byName.get(other) ?? contender;
     const link = {
       role,
       pattern: one.pattern,

@@ -1,4 +1,4 @@
-// The arithmetic over rounds: medians, ratios to C in the same round, spread, noise. Reads the JSON that a run writes.
+// The arithmetic over rounds: medians, ratios to C (or what the case names) in the same round, spread, noise. Reads the JSON that a run writes.
 import { metrics } from './metrics.mjs';
 import { kBaseline } from './plan.mjs';
 
@@ -14,10 +14,18 @@ export function median(values) {
 
 /** A case of the JSON, with a row of figures for each contender. */
 export function summarize(one) {
-  const baseline = one.results.find(({ contender }) => contender === kBaseline);
+  const base = one.baseline ?? kBaseline;
+  const baseline = one.results.find(({ contender }) => contender === base.name);
   const rows = one.results.map((result) => row(result, baseline));
   const noise = rows.find(({ contender }) => contender === kNoise)?.ratio ?? null;
-  return { ...one, ...pick(metrics[one.metric]), rows, noise };
+  return { ...one, baseline: base, ...pick(metrics[one.metric]), rows, noise };
+}
+
+/** A figure of one contender over its rounds, as it is. */
+export function figuresOf({ results }, contender) {
+  const rounds = results.find((result) => result.contender === contender)?.rounds ?? [];
+  const values = rounds.map((round) => round?.value).filter(Number.isFinite);
+  return values.length === 0 ? null : { median: median(values), ...spread(values) };
 }
 
 /** The figure of one contender divided by that of another in the same round; null where one of them did not run. */

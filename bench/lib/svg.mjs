@@ -1,4 +1,4 @@
-// Draws the cases of one group as bars: the ratio to C where there is one, else the figure itself.
+// Draws the cases of one group as bars: the ratio to its baseline where there is one, else the figure itself.
 import { figure } from './figures.mjs';
 
 const kWidth = 820;
@@ -35,7 +35,7 @@ ${parts.join('\n')}
 `;
 }
 
-function block({ title, unit, better, rows }, top) {
+function block({ title, unit, better, baseline, rows }, top) {
   const ran = rows.filter(({ value }) => value !== null);
   const relative = ran.some(({ ratio }) => ratio !== null);
   const bars = relative ? ran.filter(({ ratio }) => ratio !== null) : ran;
@@ -44,7 +44,7 @@ function block({ title, unit, better, rows }, top) {
   const most = relative ? Math.min(longest, kMost) : longest || 1;
   const scale = (value) =>
     (Math.min(Math.max(value, 0), most) / most) * (kWidth - kLabels - kFigures - kMargin);
-  const note = `${relative ? 'ratio to C' : unit}, ${better} is better`;
+  const note = `${relative ? `ratio to ${baseline.title}` : unit}, ${better} is better`;
   const lines = [
     `<text class="title" x="${kMargin}" y="${top + 16}">${escaped(title)} <tspan class="note">(${escaped(note)})</tspan></text>`,
   ];

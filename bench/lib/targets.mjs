@@ -1,29 +1,25 @@
-// The targets beside what a run gave, as a table for the docs.
+// The targets beside what a run gave, as a table.
 import { targets } from '../targets.mjs';
 import { range } from './figures.mjs';
-import { compare } from './summary.mjs';
+import { compare, figuresOf } from './summary.mjs';
 
-/** @param cases of the JSON of a run */
-export function targetTable(cases) {
-  const rows = targets.flatMap((target) => {
+export const kTargetColumns = ['case', 'who', 'beside', 'to reach', 'median', 'lowest..highest', ''];
+
+/** @param cases of the JSON of a run; targets for who did not take part are left out */
+export function targetRows(cases) {
+  return targets.flatMap((target) => {
+    const { contender, to } = target;
     const one = cases.find(({ name }) => name === target.case);
-    const ratio = one === undefined ? null : compare(one, target.contender, target.to);
-    return ratio === null ? [] : [row(target, ratio)];
+    const tookPart = (name) => one?.results.some((result) => result.contender === name);
+    if (![contender, to ?? contender].every(tookPart)) return [];
+    return [row(target, to === undefined ? figuresOf(one, contender) : compare(one, contender, to))];
   });
-  const head = ['case', 'who', 'beside', 'to reach', 'median', 'lowest..highest', ''];
-  return [head, head.map(() => '---'), ...rows].map((texts) => `| ${texts.join(' | ')} |`).join('\n');
 }
 
-function row({ case: name, contender, to, atLeast, atMost }, ratio) {
-  const reached = atLeast === undefined ? ratio.median <= atMost : ratio.median >= atLeast;
+function row({ case: name, contender, to = '', atLeast, atMost, unit }, figures) {
   const reach = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-  return [
-    name,
-    contender,
-    to,
-    reach,
-    ratio.median.toFixed(2),
-    range(ratio),
-    reached ? 'reached' : '**missed**',
-  ];
+  const aim = [name, contender, to, unit === undefined ? reach : `${reach} ${unit}`];
+  if (figures === null) return [...aim, '-', '-', '**no figures**'];
+  const reached = atLeast === undefined ? figures.median <= atMost : figures.median >= atLeast;
+  return [...aim, figures.median.toFixed(2), range(figures), reached ? 'reached' : '**missed**'];
 }

@@ -1,5 +1,5 @@
 // Progress and tables for a terminal. Progress goes to stderr, the tables are the result.
-import { caption, cells, kColumns, remarks } from './figures.mjs';
+import { caption, cells, columns, remarks } from './figures.mjs';
 import { lengthMs } from './plan.mjs';
 import { summarize } from './summary.mjs';
 
@@ -38,7 +38,7 @@ export class Progress {
 }
 
 export function renderCase(summary) {
-  const table = renderTable(kColumns, summary.rows.map(cells));
+  const table = renderTable(columns(summary), summary.rows.map(cells));
   const lines = [summary.title, `(${caption(summary)})`, table, ...remarks(summary)];
   return `${lines.join('\n')}\n`;
 }

@@ -22,6 +22,8 @@ struct options {
   size_t size;       // bytes of a message, or of a write to a stream
   int fds;           // descriptors that go with each message
   int sockets;       // connections at once
+  int addresses;     // of clients
+  bool bursts;       // the next connections begin when all of the last ones have ended
   bool unconnected;  // every datagram names its destination
   int sndbuf;        // SO_SNDBUF; 0: the default
   double warm_us;    // not measured, at the start
@@ -96,4 +98,5 @@ void ConnectReceiver(const struct options* options);
 void ConnectSender(const struct options* options);
 void SocketsReceiver(const struct options* options);
 void SocketsSender(const struct options* options);
+void RequestsSender(const struct options* options);
 void Hold(const struct options* options);

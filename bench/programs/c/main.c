@@ -19,6 +19,7 @@ static const struct {
     {"connect", ConnectReceiver, ConnectSender},
     {"sockets", SocketsReceiver, SocketsSender},
     {"queued", Hold, NULL},
+    {"requests", NULL, RequestsSender},
 };
 
 int main(int argc, char** argv) {

@@ -12,7 +12,8 @@ static enum mode ParseMode(const char* text) {
 
 // Keys that this program has no use for are other contenders' business.
 struct options ParseOptions(int argc, char** argv) {
-  struct options options = {.role = "", .pattern = "", .kind = "", .address = "", .window = 64};
+  struct options options = {
+      .role = "", .pattern = "", .kind = "", .address = "", .window = 64, .addresses = 1};
   for (int i = 1; i < argc; i++) {
     const char* equals = strchr(argv[i], '=');
     if (equals == NULL) continue;
@@ -27,6 +28,8 @@ struct options ParseOptions(int argc, char** argv) {
     if (IS("size")) options.size = (size_t)atol(value);
     if (IS("fds")) options.fds = atoi(value);
     if (IS("sockets")) options.sockets = atoi(value);
+    if (IS("addresses")) options.addresses = atoi(value);
+    if (IS("bursts")) options.bursts = atoi(value) != 0;
     if (IS("unconnected")) options.unconnected = atoi(value) != 0;
     if (IS("sndbuf")) options.sndbuf = atoi(value);
     if (IS("warmMs")) options.warm_us = atof(value) * 1000;
