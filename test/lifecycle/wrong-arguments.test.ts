@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { binding } from '#fdpass/native/binding';
-import { fdCount } from '../helpers/fd-count';
+import { settledFdCount } from '../helpers/fd-count';
 
 const WITHOUT_ARGUMENTS = new Set(['usePollThread', 'peekEndedChild']);
 
@@ -13,13 +13,13 @@ for (const [name, call] of Object.entries(
   binding as unknown as Record<string, (...given: unknown[]) => unknown>,
 )) {
   if (WITHOUT_ARGUMENTS.has(name)) continue;
-  test(`${name}() throws a TypeError for arguments of no use`, () => {
-    const before = fdCount();
+  test(`${name}() throws a TypeError for arguments of no use`, async () => {
+    const before = await settledFdCount();
     for (const value of wrong) {
       const first = value === undefined ? [] : [value];
       assert.throws(() => call(...first), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }, String(value));
       assert.throws(() => call(...first, value, value, value, value, value, value), { name: 'TypeError' });
     }
-    assert.equal(fdCount(), before);
+    assert.equal(await settledFdCount(), before);
   });
 }
