@@ -123,22 +123,22 @@ std::vector<UniqueFd> ListenTogether(size_t count) {
 
 }  // namespace
 
-TEST("connections are steered to the first listeners of a group, whichever of them says so") {
+TEST("connections go to the first listeners of a group alone, whichever of them says so") {
   const auto group = ListenTogether(3);
-  MUST(fdpass::SteerReuseport(group[2].borrow(), 2));
+  MUST(fdpass::ShareReuseport(group[2].borrow(), std::vector<uint32_t>(2, 1)));
   const auto two = Spread(group);
   CHECK(two[0] > 0 && two[1] > 0);
   CHECK_EQ(two[0] + two[1], kConnections);
-  MUST(fdpass::SteerReuseport(group[0].borrow(), 1));
+  MUST(fdpass::ShareReuseport(group[0].borrow(), std::vector<uint32_t>(1, 1)));
   CHECK_EQ(Spread(group)[0], kConnections);
-  MUST(fdpass::SteerReuseport(group[0].borrow(), 3));
+  MUST(fdpass::ShareReuseport(group[0].borrow(), std::vector<uint32_t>(3, 1)));
   const auto three = Spread(group);
   CHECK(three[0] > 0 && three[1] > 0 && three[2] > 0);
 }
 
 TEST("the place of a listener that closes is taken by the last one") {
   auto group = ListenTogether(3);
-  MUST(fdpass::SteerReuseport(group[0].borrow(), 1));
+  MUST(fdpass::ShareReuseport(group[0].borrow(), std::vector<uint32_t>(1, 1)));
   group[0] = UniqueFd();
   group.erase(group.begin());
   const auto counts = Spread(group);
@@ -160,8 +160,9 @@ TEST("shares that are none, too large or of a socket without a group are refused
   CHECK_FAILS(fdpass::ShareReuseport(fd, {}), EINVAL, "setsockopt");
   CHECK_FAILS(fdpass::ShareReuseport(fd, {0, 0}), EINVAL, "setsockopt");
   CHECK_FAILS(fdpass::ShareReuseport(fd, {UINT32_MAX, 1}), EINVAL, "setsockopt");
-  CHECK_FAILS(fdpass::SteerReuseport(fd, 5000), EINVAL, "setsockopt");
-  MUST(fdpass::SteerReuseport(fd, 2000));
+  CHECK_FAILS(fdpass::ShareReuseport(fd, std::vector<uint32_t>(5000, 1)), EINVAL, "setsockopt");
+  MUST(fdpass::ShareReuseport(fd, std::vector<uint32_t>(2000, 1)));
   const auto alone = MUST(ListenTcp(Address("127.0.0.1"), 8, kPlain));
-  CHECK_FAILS(fdpass::SteerReuseport(alone.borrow(), 1), EINVAL, "setsockopt");
+  CHECK_FAILS(fdpass::ShareReuseport(alone.borrow(), std::vector<uint32_t>(1, 1)), EINVAL,
+              "setsockopt");
 }

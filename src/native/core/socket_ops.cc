@@ -173,11 +173,6 @@ Result<void> ShareReuseport(BorrowedFd socket, const std::vector<uint32_t>& shar
   return {};
 }
 
-Result<void> SteerReuseport(BorrowedFd socket, size_t count) {
-  if (count > BPF_MAXINSNS) return SysError{EINVAL, "setsockopt"};
-  return ShareReuseport(socket, std::vector<uint32_t>(count, 1));
-}
-
 Result<int> GetOption(BorrowedFd socket, int level, int option) {
   int value = 0;
   socklen_t size = sizeof(value);

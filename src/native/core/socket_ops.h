@@ -51,8 +51,6 @@ Result<UniqueFd> BindUdp(const InetAddress& address, InetOptions options);
 // SO_ATTACH_REUSEPORT_CBPF, socket(7). EINVAL: no share is above 0, their sum does not fit, or the
 // socket is in no group.
 Result<void> ShareReuseport(BorrowedFd socket, const std::vector<uint32_t>& shares);
-// The same, evenly among the first `count`.
-Result<void> SteerReuseport(BorrowedFd socket, size_t count);
 
 // Integer options only.
 Result<int> GetOption(BorrowedFd socket, int level, int option);

@@ -95,11 +95,6 @@ Napi::Value BindToUdp(Napi::Env env, const std::string& text, int port, bool reu
   return FromFd(env, BindUdp(address.value(), {reuse_port, ipv6_only}));
 }
 
-// steerReuseport(fd, count)
-Napi::Value Steer(Napi::Env env, BorrowedFd fd, int count) {
-  return ThrowOnError(env, SteerReuseport(fd, static_cast<size_t>(count)));
-}
-
 // shareReuseport(fd, shares)
 Napi::Value Share(Napi::Env env, BorrowedFd fd, Bytes shares) {
   const auto* first = reinterpret_cast<const uint32_t*>(shares.data);
@@ -170,7 +165,6 @@ void ExportSocketBinding(Napi::Env env, Napi::Object exports) {
   Export<AcceptSockets>(env, exports, "accept");
   Export<ListenOnTcp>(env, exports, "listenTcp");
   Export<BindToUdp>(env, exports, "bindUdp");
-  Export<Steer>(env, exports, "steerReuseport");
   Export<Share>(env, exports, "shareReuseport");
   Export<Set<SO_PASSCRED>>(env, exports, "setPassCredentials");
   Export<Set<kSoPassPidFd>>(env, exports, "setPassPidFd");

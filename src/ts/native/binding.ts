@@ -80,9 +80,10 @@ export interface Binding {
   accept(fd: number, accepted: Int32Array): number;
   listenTcp(address: string, port: number, backlog: number, reusePort: boolean, ipv6Only: boolean): number;
   bindUdp(address: string, port: number, reusePort: boolean, ipv6Only: boolean): number;
-  /** New connections of the group of `fd` go to the first `count` sockets by chance; count is 1 or more. */
-  steerReuseport(fd: number, count: number): void;
-  /** The same with a share for each place; 0 is none. Places: the order of listen(); a closed one's is taken by the last one. */
+  /**
+   * New connections of the SO_REUSEPORT group of `fd` go to its sockets by chance, to each in its share; 0 is none. Places: the
+   * order of listen(); a closed one's is taken by the last one.
+   */
   shareReuseport(fd: number, shares: Uint32Array): void;
   setPassCredentials(fd: number, value: number): void;
   setPassPidFd(fd: number, value: number): void;

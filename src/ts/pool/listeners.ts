@@ -105,7 +105,7 @@ export class Listeners {
         (one) => one.name === name && this.#addressOf(one) === (info.local && printEndpoint(info.local)),
       );
       const slot = this.#hasOwnSocket({ kind }) && info.family !== 'unix' ? user.identity.worker : 0;
-      socket = this.#add({ name, group: sameName?.group ?? ++this.#lastGroup, slot }, place, kind);
+      socket = this.#add({ name, group: sameName?.group ?? ++this.#lastGroup, slot }, place, kind, false);
       void this.#options.registry.start();
     } else fd.close();
     socket.users.add(user);
@@ -185,6 +185,7 @@ export class Listeners {
     { name, group, slot, key = `${group}.${slot}` }: Omit<ListenerRecord, 'key'> & { key?: string },
     place: Place,
     kind: PlaceRequest['kind'] = 'stream',
+    inOrder = true,
   ): PoolSocket {
     if (this.#sockets.length >= MAX_SOCKETS)
       throw new Error(`a pool has at most ${MAX_SOCKETS} sockets to listen on`);
@@ -194,7 +195,7 @@ export class Listeners {
     });
     const socket: PoolSocket = { key, name, group, slot, service, users: new Set() };
     this.#sockets.push(socket);
-    if (slot !== 0) this.#groupOf(group).add(slot, this.#fdOf(socket));
+    if (slot !== 0) this.#groupOf(group).add(slot, this.#fdOf(socket), { inOrder });
     return socket;
   }
 
