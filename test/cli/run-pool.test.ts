@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { start } from '../helpers/child';
 import { freePort } from '../helpers/free-port';
 import { ask, fdpass, type Run, runtime, startRun as startProgram } from '../helpers/run-pool';
@@ -72,8 +73,54 @@ test('the other commands find it by its name, and a second one of that name is r
   assert.match(lines, /^shop\/1\.1 \| superseded by 2$/m);
   const second = await startRun(t, ['-i', '1']).end();
   assert.equal(second.code, 1);
-  assert.match(second.stderr, /^fdpass run: shop runs already, as process \d+; /);
+  assert.match(second.stderr, /^fdpass run: the start has failed: shop runs already, as process \d+; /);
   assert.equal((await command('status', 'shop')).code, 0, 'the first one serves on');
+  run.process.kill('SIGTERM');
+  assert.equal((await run.end()).code, 0);
+});
+
+test('restart --supervisor replaces the supervisor, and the workers serve all the time', async (t) => {
+  const port = await freePort();
+  const run = startRun(t, ['-i', '2', '--balance', 'least'], { PORT: String(port) });
+  await run.says('fdpass run: 2 workers serve\n');
+  const before = JSON.parse(await ask({ port })).pid;
+  const env = { ...process.env, XDG_RUNTIME_DIR: runtime(t) };
+  const command = (...args: string[]) =>
+    within(args.join(' '), () => start(t, process.execPath, [fdpass, ...args], { env }).ended);
+  const replaced = await command('restart', 'shop', '--supervisor', '--json');
+  assert.equal(replaced.code, 0, replaced.stderr);
+  const { pid, predecessor } = JSON.parse(replaced.stdout).receipt;
+  assert.equal(predecessor.pid, run.process.pid);
+  await run.says(`fdpass run: process ${pid} is the supervisor from here, and has the workers\n`);
+  await within('the end of the old one', async () => {
+    while (run.process.exitCode === null) await nextTurn();
+  });
+  assert.equal(run.process.exitCode, 0);
+  const { status } = JSON.parse((await command('status', 'shop', '--json')).stdout);
+  assert.equal(status.pid, pid);
+  assert.ok(status.pool.workers.some((worker: { pid: number }) => worker.pid === before));
+  await ask({ port });
+  assert.match((await command('restart', 'shop')).stdout, /^2 workers were replaced/);
+  process.kill(pid, 'SIGTERM');
+  const { stderr } = await run.end(); // the new one has its output
+  assert.match(stderr, /SIGTERM: the workers let their connections end/);
+});
+
+test('abort calls a roll off, and the workers that were not replaced serve on', async (t) => {
+  const port = await freePort();
+  const run = startRun(t, ['-i', '1'], { PORT: String(port), FAULT: 'silent@2' });
+  await run.says('fdpass run: 1 worker serves\n');
+  const env = { ...process.env, XDG_RUNTIME_DIR: runtime(t) };
+  const command = (...args: string[]) =>
+    within(args.join(' '), () => start(t, process.execPath, [fdpass, ...args], { env }).ended);
+  run.process.kill('SIGHUP');
+  await run.says('SIGHUP: new workers\n');
+  const aborted = await command('abort', 'shop');
+  assert.equal(aborted.code, 0, aborted.stderr);
+  await run.says(
+    'fdpass run: the roll has stopped, the old workers serve on: the roll was ended: called off by fdpass abort',
+  );
+  assert.equal(JSON.parse(await ask({ port })).generation, 1);
   run.process.kill('SIGTERM');
   assert.equal((await run.end()).code, 0);
 });

@@ -5,9 +5,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import test from 'node:test';
+import type { Receipt } from 'fdpass';
 import { Announcer } from '#fdpass/cli/announcer';
-import type { RunPool } from '#fdpass/cli/run-pool';
+import type { RunPool, RunWorker } from '#fdpass/cli/run-pool';
 import { Supervisor } from '#fdpass/cli/supervisor';
+import type { LogLine } from '#fdpass/handoff/pool-commands';
 import type { PoolStatus, RollReceipt } from '#fdpass/handoff/pool-status';
 import { LogBook } from '#fdpass/pool/log-book';
 import type { PoolEvents } from '#fdpass/pool/pool';
@@ -28,6 +30,8 @@ class Deferred<T> {
 /** Begins, rolls and closes when the test says so. */
 class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
   readonly asked = new EventEmitter();
+  readonly generation = 1;
+  readonly logs = new LogBook({ now: () => 0 });
   closes = 0;
   begun = new Deferred<void>();
   rolls: Deferred<RollReceipt>[] = [];
@@ -37,15 +41,25 @@ class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
     return this.begun.promise;
   }
 
-  restart(): Promise<RollReceipt> {
+  async restart(): Promise<RollReceipt> {
     const roll = new Deferred<RollReceipt>();
     this.rolls.push(roll);
     this.asked.emit('roll');
-    return roll.promise;
+    try {
+      const receipt = await roll.promise;
+      this.emit('rolled', receipt);
+      return receipt;
+    } catch (error) {
+      this.emit('unrolled', error as Error);
+      throw error;
+    }
   }
 
-  scale(): Promise<void> {
-    return Promise.resolve();
+  print(worker: RunWorker, text: Partial<Record<LogLine['stream'], string>>): void {
+    const writer = this.logs.open(worker, () => worker.pid);
+    for (const [stream, what] of Object.entries(text))
+      writer.write(stream as LogLine['stream'], Buffer.from(what));
+    writer.end();
   }
 
   close(): Promise<void> {
@@ -76,8 +90,6 @@ function play({ watch, json = false, slowMs }: { watch?: string[]; json?: boolea
   const exits: number[] = [];
   const tidied: number[] = [];
   const announcer = new Announcer('shop', { json, env: {}, streams });
-  const book = new LogBook({ now: () => 0 });
-  book.follow((line) => announcer.line(line));
   const supervisor = new Supervisor({
     name: 'shop',
     makePool: () => {
@@ -88,7 +100,6 @@ function play({ watch, json = false, slowMs }: { watch?: string[]; json?: boolea
     },
     watch,
     announcer,
-    open: (worker) => book.open(worker, () => worker.pid),
     signals,
     kill: (pid, signal) => killed.push([pid, signal]),
     exit: (code) => exits.push(code),
@@ -108,6 +119,7 @@ function play({ watch, json = false, slowMs }: { watch?: string[]; json?: boolea
       });
     },
     signals,
+    supervisor,
     killed,
     exits,
     tidied,
@@ -217,6 +229,32 @@ test('SIGHUP rolls; what comes during a roll is one more roll behind it', async 
   assert.equal(await ended(), 0);
 });
 
+test('rolls that somebody else has asked for are told and counted, too', async () => {
+  const { pool, signals, supervisor, ended, says } = play();
+  pool.begun.resolve();
+  await says('serve');
+  pool.emit('rolled', { ...ROLLED, ms: 2_000 });
+  await says('fdpass run: 0 workers were replaced in 2.0 s\n');
+  pool.emit('unrolled', Object.assign(new Error('worker 1 was no good'), { served: true }));
+  await says('fdpass run: the roll has stopped, the old workers serve on: worker 1 was no good\n');
+  pool.emit('unrolled', new Error('worker 2 was no good'));
+  assert.deepEqual(supervisor.report().rolls, { committed: 1, failed: 1, rolledback: 1 });
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
+});
+
+test('one that is superseded waits for the workers that are left to it, and ends with exit code 0', async () => {
+  const { pool, ended, says } = play();
+  pool.begun.resolve();
+  await says('serve');
+  pool.emit('superseded', { pid: 77 } as Receipt);
+  await says('fdpass run: process 77 is the supervisor from here, and has the workers\n');
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
+  assert.ok(pool.closes > 0);
+});
+
 test('signals that are the program’s go to the workers that are processes', async () => {
   const { pool, signals, killed, ended, says } = play();
   pool.begun.resolve();
@@ -234,8 +272,7 @@ test('signals that are the program’s go to the workers that are processes', as
 test('lines of workers have their prefix and their stream, a crash is told in one line', async () => {
   const { pool, signals, tidied, ended, says, stdout } = play();
   const worker = { worker: 2, generation: 3, pid: 123 };
-  pool.emit('output', worker, 'stdout', Buffer.from('hello\nwor'));
-  pool.emit('output', worker, 'stderr', Buffer.from('oh\n'));
+  pool.print(worker, { stdout: 'hello\nworld', stderr: 'oh\n' });
   await says('shop/2.3 | oh\n');
   pool.begun.resolve();
   pool.emit('crash', new Error('worker 2 (pid 123) ended with exit code 1\nmore'), 200);
@@ -244,13 +281,13 @@ test('lines of workers have their prefix and their stream, a crash is told in on
   signals.emit('SIGTERM');
   pool.closed.resolve();
   await ended();
-  assert.equal(stdout(), 'shop/2.3 | hello\nshop/2.3 | wor\n', 'the last line had no end');
+  assert.equal(stdout(), 'shop/2.3 | hello\nshop/2.3 | world\n');
   assert.deepEqual(tidied, [123]);
 });
 
 test('--json has an object for each line, its own ones too', async () => {
   const { pool, signals, ended, says, stdout, stderr } = play({ json: true });
-  pool.emit('output', { worker: 1, generation: 1, pid: 5 }, 'stdout', Buffer.from('hello\n'));
+  pool.print({ worker: 1, generation: 1, pid: 5 }, { stdout: 'hello\n' });
   pool.begun.resolve();
   await says('serving');
   signals.emit('SIGTERM');

@@ -1,6 +1,7 @@
 // makePool(): the pool that `fdpass run` drives.
 import path from 'node:path';
-import { FdpassError } from '../base/errors';
+import { given } from '../base/options';
+import type { Balance } from '../handoff/pool-status';
 import { readPoolOptions } from '../pool/options';
 import { Pool } from '../pool/pool';
 import type { NodeProgram } from './program';
@@ -17,27 +18,28 @@ export interface PoolPlan {
   threads: NodeProgram | undefined;
   workers: number | 'max';
   /** undefined: as createPool() has it. */
-  balance: string | undefined;
+  balance: Balance | undefined;
   waitReady: boolean;
   probationMs: number | undefined;
   drainMs: number | undefined;
 }
 
-/** @throws RangeError; ERR_FDPASS_UNSUPPORTED: something that pools cannot do yet */
+/** @throws RangeError, ERR_HANDOFF_UNSAFE_DIRECTORY */
 export function makePool(plan: PoolPlan): RunPool {
-  requireKnown(plan);
-  const { threads, command, workers, probationMs, drainMs } = plan;
-  return new Pool(
-    readPoolOptions({
+  const { name, threads, command, workers, balance, probationMs, drainMs } = plan;
+  return new Pool({
+    ...readPoolOptions({
+      name,
       ...(threads === undefined ? { command } : threadsOf(threads)),
       env: environment(plan),
       workers,
       output: 'event',
       detached: true,
-      ...(probationMs === undefined ? {} : { probationMs }),
+      ...given({ balance, probationMs }),
       ...(drainMs === undefined ? {} : { timeouts: { drain: drainMs } }),
     }),
-  );
+    exclusive: true,
+  });
 }
 
 /** Threads have no NODE_OPTIONS of their own. */
@@ -55,10 +57,4 @@ function environment({ threads, waitReady }: PoolPlan): NodeJS.ProcessEnv {
 /** A path with spaces is quoted; quotes and backslashes in it are escaped. node(1), NODE_OPTIONS */
 function withPreload(options = ''): string {
   return `${options} --require "${REGISTER.replace(/["\\]/g, '\\$&')}"`.trim();
-}
-
-/** Nobody shall go without what was asked for. */
-function requireKnown({ balance = 'kernel' }: PoolPlan): void {
-  if (balance !== 'kernel')
-    throw new FdpassError('ERR_FDPASS_UNSUPPORTED', `this version has no --balance ${balance} yet`);
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { MAX_TIMEOUT_MS } from '../base/limits';
 import { nearest } from '../base/options';
 import { validateHandoffName } from '../handoff/control-address';
+import type { Balance } from '../handoff/pool-status';
 import { UsageError } from './command';
 import { orTeach, parseCommandLine } from './command-line';
 import type { PoolPlan } from './make-pool';
@@ -95,8 +96,9 @@ function readInstances(text: string): number | 'max' {
   throw new UsageError(`-i takes a number of workers from 1, or max, not '${text}'`);
 }
 
-function readBalance(text: string): string {
-  if ((BALANCES as readonly string[]).includes(text)) return text;
+function readBalance(text: string): Balance {
+  const known = BALANCES.find((one) => one === text);
+  if (known !== undefined) return known;
   const meant = nearest(text, BALANCES);
   const help = meant === undefined ? '' : `; did you mean ${meant}?`;
   throw new UsageError(`--balance takes ${BALANCES.join(', ')}, not '${text}'${help}`);

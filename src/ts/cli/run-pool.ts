@@ -1,5 +1,6 @@
 // What `fdpass run` needs of a pool, and how it gets one.
 import type { EventEmitter } from 'node:events';
+import type { LogSource } from '../handoff/pool-commands';
 import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
 import type { PoolEvents } from '../pool/pool';
 
@@ -15,11 +16,12 @@ export interface RunPool extends EventEmitter<PoolEvents> {
    * @throws an Error with a code, and if a program has ended by itself with `exitCode` or `signal`: all have ended
    */
   begin(): Promise<void>;
-  /** Replaces the workers. */
+  /** Replaces the workers: 'rolled', or 'unrolled'. */
   restart(): Promise<RollReceipt>;
-  /** Resolves when so many serve. @throws RangeError */
-  scale(size: number | 'max'): Promise<void>;
   status(): PoolStatus;
+  readonly generation: number;
+  /** What the workers print. */
+  readonly logs: LogSource;
   /** Resolves when all workers have drained and ended. Calls begin() off. */
   close(): Promise<void>;
 }

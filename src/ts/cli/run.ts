@@ -1,6 +1,5 @@
 // fdpass run: a program as a pool of workers, under a supervisor that stays in the foreground.
 import { hasCode } from '../base/errors';
-import { LogBook } from '../pool/log-book';
 import type { PoolReport } from '../pool/metrics';
 import { Announcer } from './announcer';
 import type { Command } from './command';
@@ -8,7 +7,6 @@ import { makePool, type PoolPlan } from './make-pool';
 import { serveMetrics } from './metrics-endpoint';
 import { missingScript, problemOf } from './program';
 import { reapOrphans } from './reaper';
-import { openControl } from './run-control';
 import { readRunOptions } from './run-options';
 import type { RunWorker } from './run-pool';
 import { Supervisor } from './supervisor';
@@ -77,14 +75,11 @@ Exit code:
     const tidyUp = async (): Promise<void> => {
       for (const end of ends.splice(0).reverse()) await end();
     };
-    const book = new LogBook();
-    book.follow((line) => announcer.line(line));
     const supervisor = new Supervisor({
       name: plan.name,
       makePool: () => makePool(plan),
       watch,
       announcer,
-      open: (worker) => book.open(worker, () => worker.pid),
       signals: process,
       kill: signalGroup,
       tidy: endGroup,
@@ -94,11 +89,12 @@ Exit code:
         void tidyUp().finally(() => process.exit(code));
       },
     });
-    const report = (): PoolReport => ({ name: plan.name, ...supervisor.report(), primary: primary() });
+    const report = (): PoolReport => {
+      const { generation, ...told } = supervisor.report();
+      return { name: plan.name, ...told, primary: primary(generation) };
+    };
     let code: number;
     try {
-      const status = () => supervisor.report().pool;
-      ends.push(await openControl(plan.name, { pool: () => supervisor.pool, status, logs: book }));
       if (metrics !== undefined) ends.push(await serveMetrics(metrics, report));
       if (process.pid === 1) ends.push(reapOrphans());
       code = await supervisor.run();
@@ -115,11 +111,11 @@ function exitSoon(code: number): void {
   setTimeout(() => process.exit(code), FLUSH_MS).unref();
 }
 
-function primary(): PoolReport['primary'] {
+function primary(generation: number): PoolReport['primary'] {
   const { user, system } = process.cpuUsage();
   return {
     pid: process.pid,
-    generation: 1,
+    generation,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: (user + system) / 1_000,
     ageMs: process.uptime() * 1_000,

@@ -2,11 +2,9 @@
 // exit code that a shell expects.
 import { constants } from 'node:os';
 import path from 'node:path';
-import { hasCode } from '../base/errors';
-import type { LogLine } from '../handoff/pool-commands';
 import type { PoolStatus } from '../handoff/pool-status';
-import { stateError } from '../handoff/state-error';
 import type { RollCounts } from '../pool/metrics';
+import type { WorkerError } from '../pool/worker';
 import type { Announcer } from './announcer';
 import { EXIT } from './command';
 import { startFailureCode } from './program';
@@ -22,8 +20,6 @@ export interface SupervisorOptions {
   /** Files and folders; undefined: changes do not matter. */
   watch: readonly string[] | undefined;
   announcer: Announcer;
-  /** Keeps what workers write. */
-  open(worker: RunWorker): { write(stream: LogLine['stream'], chunk: Buffer): void; end(): void };
   /** Where signals come from: process. */
   signals: NodeJS.EventEmitter;
   kill(pid: number, signal: NodeJS.Signals): void;
@@ -46,12 +42,8 @@ const FORWARDED = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
 /** A start that takes longer is talked about: somebody looks at an empty screen. */
 const SLOW_MS = 5_000;
 
-/** From the end of a worker to the end of its output. */
-const LAST_LINES_MS = 200;
-
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #writers = new Map<string, ReturnType<SupervisorOptions['open']>>();
   readonly #undo: (() => void)[] = [];
   #pool: RunPool | undefined;
   readonly #rolls: RollCounts = { committed: 0, failed: 0, rolledback: 0 };
@@ -86,20 +78,17 @@ export class Supervisor {
       return await this.#stopped();
     } finally {
       for (const undo of this.#undo.splice(0)) undo();
-      for (const writer of this.#writers.values()) writer.end();
     }
   }
 
-  /** @throws ERR_HANDOFF_STATE until its workers serve */
-  get pool(): RunPool {
-    if (this.#serving && this.#pool !== undefined) return this.#pool;
-    throw stateError('the workers do not serve yet');
-  }
-
   /** Before the first start there is nothing to tell. */
-  report(): { pool: PoolStatus; rolls: RollCounts } {
+  report(): { pool: PoolStatus; rolls: RollCounts; generation: number } {
     const none: PoolStatus = { kind: 'processes', size: 0, listeners: [], workers: [] };
-    return { pool: this.#pool?.status() ?? none, rolls: this.#rolls };
+    return {
+      pool: this.#pool?.status() ?? none,
+      rolls: this.#rolls,
+      generation: this.#pool?.generation ?? 1,
+    };
   }
 
   /** @returns undefined: the workers serve; else why they do not */
@@ -142,7 +131,7 @@ export class Supervisor {
 
   #hear(pool: RunPool): void {
     const { announcer } = this.#options;
-    pool.on('output', (worker, stream, chunk) => this.#writerOf(worker).write(stream, chunk));
+    pool.logs.follow((line) => announcer.line(line));
     pool.on('crash', (error, pauseMs) =>
       announcer.say('crash', `${firstLine(error)}; again in ${formatPause(pauseMs)}`),
     );
@@ -151,9 +140,28 @@ export class Supervisor {
     });
     pool.on('exit', (worker, reason, told) => {
       if (told) announcer.say('exit', `${called(worker)} has left: ${reason}`);
-      this.#endWriter(worker);
       this.#options.tidy(worker);
     });
+    pool.on('trouble', (error) => announcer.say('trouble', error.message));
+    pool.on('rolled', ({ replaced, ms }) => {
+      this.#rolls.committed++;
+      announcer.say('rolled', `${workersOf(replaced.length, 'was', 'were')} replaced in ${formatMs(ms)}`);
+    });
+    pool.on('unrolled', (error) => {
+      this.#rolls[(error as Partial<WorkerError>).served ? 'rolledback' : 'failed']++;
+      if (this.#stopping === undefined)
+        announcer.say('failed', `the roll has stopped, the old workers serve on: ${firstLine(error)}`);
+    });
+    pool.on('superseded', ({ pid }) => {
+      announcer.say('superseded', `process ${pid} is the supervisor from here, and has the workers`);
+      this.#resolveAsked();
+    });
+    pool.on('rolledback', (error) =>
+      announcer.say('rolledback', `the new supervisor was no good: ${firstLine(error)}`),
+    );
+    pool.on('aborted', (error) =>
+      announcer.say('aborted', `another supervisor could not take over: ${firstLine(error)}`),
+    );
   }
 
   #listen(): void {
@@ -244,49 +252,15 @@ export class Supervisor {
     this.#rolling = true;
     do {
       this.#again = false;
-      await this.#rollOnce();
+      await (this.#pool as RunPool).restart().catch(() => {}); // 'unrolled' tells
     } while (this.#again && this.#stopping === undefined);
     this.#rolling = false;
-  }
-
-  async #rollOnce(): Promise<void> {
-    const { announcer } = this.#options;
-    try {
-      const { replaced, ms } = await (this.#pool as RunPool).restart();
-      this.#rolls.committed++;
-      announcer.say('rolled', `${workersOf(replaced.length, 'was', 'were')} replaced in ${formatMs(ms)}`);
-    } catch (error) {
-      this.#rolls[hasCode(error, 'ERR_HANDOFF_ROLLED_BACK') ? 'rolledback' : 'failed']++;
-      if (this.#stopping === undefined)
-        announcer.say('failed', `the roll has stopped, the old workers serve on: ${firstLine(error)}`);
-    }
   }
 
   #toWorkers(signal: NodeJS.Signals): void {
     for (const { pid, threadId } of this.#pool?.status().workers ?? [])
       if (pid !== 0 && threadId === undefined) this.#options.kill(pid, signal);
   }
-
-  #writerOf(worker: RunWorker): ReturnType<SupervisorOptions['open']> {
-    const key = keyOf(worker);
-    const known = this.#writers.get(key);
-    if (known !== undefined) return known;
-    const writer = this.#options.open(worker);
-    this.#writers.set(key, writer);
-    return writer;
-  }
-
-  #endWriter(worker: RunWorker): void {
-    const timer = setTimeout(() => {
-      this.#writers.get(keyOf(worker))?.end();
-      this.#writers.delete(keyOf(worker));
-    }, LAST_LINES_MS);
-    timer.unref();
-  }
-}
-
-function keyOf({ worker, generation }: RunWorker): string {
-  return `${worker}.${generation}`;
 }
 
 function called({ worker, pid }: RunWorker): string {

@@ -8,6 +8,7 @@ export type Life = 'running' | 'stopped' | 'gone' | 'unknown';
 /** Of proc_pid_stat(5), behind the name in parentheses. */
 interface Stat {
   state: string;
+  parent: number;
   /** Tells a process from a later one of the same number. */
   startTime: string;
 }
@@ -24,6 +25,18 @@ export function rememberProcess(pid: number): () => Life {
     if (stat === undefined || stat.startTime !== known.startTime || /[ZXx]/.test(stat.state)) return 'gone';
     return /[Tt]/.test(stat.state) ? 'stopped' : 'running';
   };
+}
+
+/** How far wrappers are followed: a shell, npm, another shell. */
+const MAX_ANCESTORS = 8;
+
+/** That process is the other one, or was started by it, or by one that was. */
+export function descendsFrom(pid: number, ancestor: number): boolean {
+  for (let at = pid, left = MAX_ANCESTORS; at > 1 && left > 0; left--) {
+    if (at === ancestor) return true;
+    at = readStat(at)?.parent ?? 0;
+  }
+  return false;
 }
 
 interface Patience {
@@ -56,5 +69,5 @@ function readStat(pid: number): Stat | undefined {
     return undefined; // ENOENT, ESRCH, or hidepid= of /proc
   }
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
+  return { state: fields[0] ?? '', parent: Number(fields[1]), startTime: fields[19] ?? '' };
 }

@@ -1,6 +1,8 @@
 // What a pool does for the commands that come over its control socket.
+import { FdpassError } from '../base/errors';
 import type { LogSource, PoolHooks, RollProgress } from '../handoff/pool-commands';
 import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
+import { WorkerError } from './worker';
 
 export interface Commanded {
   status(): PoolStatus;
@@ -17,7 +19,13 @@ export function commandHooks(pool: Commanded): PoolHooks {
     rolling,
     status: () => pool.status(),
     changing: () => pool.changing(),
-    roll: () => pool.restart(),
+    async roll() {
+      try {
+        return await pool.restart();
+      } catch (error) {
+        throw error instanceof WorkerError && error.served ? rolledBack(error) : error;
+      }
+    },
     async abort(reason) {
       const stood = rolling();
       return pool.abort(reason) ? stood : undefined;
@@ -30,6 +38,13 @@ export function commandHooks(pool: Commanded): PoolHooks {
       return pool.logs;
     },
   };
+}
+
+/** What the protocol calls it. */
+function rolledBack(error: WorkerError): Error {
+  const { message, reason, stderr, exitCode, signal } = error;
+  const told = new FdpassError('ERR_HANDOFF_ROLLED_BACK', message, { cause: error });
+  return Object.assign(told, { reason, stderr, exitCode, signal });
 }
 
 /** The worker that comes is the one that is new and does not serve yet. */

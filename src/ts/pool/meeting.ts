@@ -138,8 +138,10 @@ export class Meeting implements Service {
   }
 
   #meet(socket: UnixSeqpacket): void {
+    let pid: number;
     try {
       requireTrusted(socket, []);
+      pid = socket.peerCredentials.pid;
     } catch {
       void socket.close();
       return;
@@ -148,7 +150,7 @@ export class Meeting implements Service {
       onMessage: (message, fds) => {
         this.#strangers.delete(link);
         if (message.type === 'hello' && message.back !== undefined) {
-          this.#hooks.onReturn(message as Return, link, fds);
+          this.#hooks.onReturn({ ...(message as Return), pid }, link, fds); // what it says of itself may be wrong
           return;
         }
         Fd.closeAll(fds);

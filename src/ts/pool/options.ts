@@ -116,6 +116,8 @@ export interface WorkerProgram {
 }
 
 export interface PoolSettings {
+  /** A second start of that name is a mistake, and no takeover. */
+  exclusive?: boolean;
   /** Undefined: it has no name. */
   service: HandoffSettings | undefined;
   balance: Balance;

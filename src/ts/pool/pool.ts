@@ -40,6 +40,10 @@ export interface PoolEvents {
    * nobody listens.
    */
   crash: [error: Error, pauseMs: number];
+  /** A roll is over: all workers were replaced. */
+  rolled: [receipt: RollReceipt];
+  /** A roll has stopped: the workers that were not replaced serve on. restart() rejects with the same error. */
+  unrolled: [error: Error];
   /** With the output mode 'event'. */
   output: [worker: WorkerInfo, stream: OutputStream, chunk: Buffer];
   /** The primary cannot accept, or a worker cannot be met, for want of descriptors or memory. It goes on. */
@@ -93,6 +97,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const onError = (error: Error): void => void this.emit('trouble', error);
     this.#seat = new Seat(settings.service, {
       commands: commandHooks(this),
+      exclusive: settings.exclusive === true,
       record: () => this.#record(),
       announce: (event, ...args) => this.#onAnnounced(event, args),
       onReturn: (...args) => this.#onReturn(...args),
@@ -110,12 +115,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** @internal */
   async begin(): Promise<void> {
-    const record = await this.#seat.take();
+    let record: PoolRecord | undefined;
     try {
+      record = await this.#seat.take();
+      this.#requireOpen();
       if (record !== undefined) this.#inherit(record);
       else this.#slots = this.#newSlots(this.#settings.workers);
       if (record !== undefined) await this.#seat.ready(); // the predecessor's workers come
       if (this.#settings.program.kind === 'processes') await this.#untilFull(this.#seat.returnMs);
+      this.#requireOpen();
       await this.#fill();
       if (record === undefined) await this.#seat.ready();
     } catch (error) {
@@ -154,6 +162,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async restart(): Promise<RollReceipt> {
     this.#requireIdle();
+    try {
+      const receipt = await this.#replaceAll();
+      this.emit('rolled', receipt);
+      return receipt;
+    } catch (error) {
+      this.emit('unrolled', error as Error);
+      throw error;
+    }
+  }
+
+  async #replaceAll(): Promise<RollReceipt> {
     const slots = [...this.#slots];
     const roll = { done: 0, total: slots.length, since: systemProcess.now() };
     this.#roll = roll;
@@ -293,9 +312,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   async #fillAll(slots: readonly Slot[]): Promise<void> {
-    const filled = await Promise.allSettled(slots.map((slot) => slot.fill()));
-    const failed = filled.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await Promise.all(slots.map((slot) => slot.fill()));
   }
 
   /** All or none of the new ones. */

@@ -29,6 +29,8 @@ export interface PoolRecord {
 
 export interface SeatHooks extends MeetingHooks {
   commands: PoolHooks;
+  /** Takes over only if the predecessor has started this process. */
+  exclusive: boolean;
   record(): PoolRecord;
   announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void;
 }
@@ -103,6 +105,13 @@ export class Seat {
       throw new FdpassError(
         'ERR_HANDOFF_STATE',
         `${this.#name} runs already, as process ${predecessor.pid}, and is no pool: give options.name another one`,
+      );
+    }
+    if (predecessor !== undefined && this.#hooks.exclusive && !this.#tenure.wasStarted) {
+      await this.#tenure.close();
+      throw new FdpassError(
+        'ERR_HANDOFF_STATE',
+        `${this.#name} runs already, as process ${predecessor.pid}; replace its workers: fdpass restart ${this.#name}, or give another --name`,
       );
     }
     this.#tenure.provideState(RECORD_VERSION, () => this.#hooks.record());

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FdpassError } from '../base/errors';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
+import { descendsFrom } from '../handoff/life';
 import type { WorkerFigures } from '../handoff/pool-status';
 import type { ProcessSeam } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
@@ -305,7 +306,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
       return;
     }
     // A wrapper may have started the program: that one is the worker, and the one that is told to end.
-    if (this.#running.threadId === undefined) this.#pid = pid;
+    if (this.#running.threadId === undefined && descendsFrom(pid, this.#running.pid)) this.#pid = pid;
     const { worker, generation } = this.identity;
     const welcome = { type: 'welcome', version, worker, generation, pid: process.pid } as const;
     if (back === undefined || !this.#context.seesOutput) this.#send(welcome);
@@ -452,6 +453,8 @@ export class WorkerError extends FdpassError {
   readonly signal: NodeJS.Signals | null;
   /** The message without the stderr. */
   readonly reason: string;
+  /** It was ready, and was no good on probation. */
+  readonly served: boolean;
 
   constructor(worker: Worker) {
     const { identity, pid, fault, stderrTail, ownEnd } = worker;
@@ -463,5 +466,6 @@ export class WorkerError extends FdpassError {
     this.exitCode = ownEnd?.code ?? null;
     this.signal = ownEnd?.signal ?? null;
     this.reason = reason;
+    this.served = worker.servedMs > 0;
   }
 }
