@@ -18,5 +18,5 @@ export type {
   StickyOptions,
 } from './pool/options';
 export { createPool, type Pool, type PoolEvents, type WorkerInfo } from './pool/pool';
-export { WorkerError } from './pool/worker';
+export { WorkerError } from './pool/worker-error';
 export type { OutputStream } from './worker/messages';

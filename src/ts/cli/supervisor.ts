@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import type { PoolStatus } from '../handoff/pool-status';
 import type { RollCounts } from '../pool/metrics';
-import type { WorkerError } from '../pool/worker';
+import type { WorkerError } from '../pool/worker-error';
 import type { Announcer } from './announcer';
 import { EXIT } from './command';
 import { startFailureCode } from './program';

@@ -2,7 +2,7 @@
 import { FdpassError } from '../base/errors';
 import type { LogSource, PoolHooks, RollProgress } from '../handoff/pool-commands';
 import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
-import { WorkerError } from './worker';
+import { WorkerError } from './worker-error';
 
 export interface Commanded {
   status(): PoolStatus;

@@ -1,28 +1,25 @@
 // Pool: the public face of a primary: its slots, its listeners, and what can be asked of it.
 import { EventEmitter } from 'node:events';
 import { closedError, FdpassError } from '../base/errors';
-import { Fd } from '../fd/fd';
-import type { PoolStatus, Replacement, RollReceipt } from '../handoff/pool-status';
+import type { Fd } from '../fd/fd';
+import type { LogSource } from '../handoff/pool-commands';
+import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
 import { systemProcess } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
 import { stateError } from '../handoff/state-error';
 import type { HandoffEvents } from '../handoff/status';
 import type { UpgradeOptions } from '../handoff/upgrade';
 import { isSupported, unsupportedPlatform } from '../native/binding';
-import type { OutputStream, WorkerMessage } from '../worker/messages';
+import type { OutputStream } from '../worker/messages';
 import { commandHooks } from './commands';
-import { keptProcess } from './kept-process';
+import { Crew } from './crew';
 import { Listeners } from './listeners';
-import { LogBook } from './log-book';
 import type { Return } from './meeting';
 import { type PoolOptions, type PoolSettings, readPoolOptions, readSize } from './options';
+import { Roll } from './roll';
 import { type PoolRecord, Seat } from './seat';
 import { Slot, type SlotRecord } from './slot';
-import { type Running, startWorker } from './start-worker';
-import { type Identity, Worker, type WorkerLink } from './worker';
-
-/** From the end of a worker to the end of its output. */
-const LAST_LINES_MS = 200;
+import type { Identity, Worker, WorkerLink } from './worker';
 
 /** Which worker something is about. */
 export interface WorkerInfo extends Identity {
@@ -74,16 +71,13 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
 }
 
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
-  /** What the workers have printed, with the output mode 'event'. @internal */
-  readonly logs = new LogBook();
   readonly #settings: PoolSettings;
   readonly #seat: Seat;
   readonly #listeners: Listeners;
-  /** All that live, and are ours. */
-  readonly #workers = new Set<Worker>();
+  readonly #crew: Crew;
   #slots: Slot[] = [];
   #scaled = false;
-  #roll: { done: number; total: number; since: number; calledOff?: string } | undefined;
+  #roll: Roll | undefined;
   #scaling = false;
   #ends = false;
   #closing: Promise<void> | undefined;
@@ -105,12 +99,19 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       expect: () => {
         for (const slot of this.#slots) slot.expect();
       },
-      drained: () => this.#drained(),
-      figures: () => this.#totals(),
+      drained: () => this.#crew.drained(),
+      figures: () => this.#crew.figures(),
       onError,
     });
     const { balance, sticky } = settings;
     this.#listeners = new Listeners({ registry: this.#seat.registry, balance, sticky, onError });
+    this.#crew = new Crew(settings, this.#listeners, {
+      meeting: () => this.#seat.meeting,
+      ready: (worker) => this.emit('ready', infoOf(worker)),
+      ended: (worker) => this.emit('exit', infoOf(worker), worker.fault, worker.dismissed),
+      output: (worker, stream, chunk) => this.emit('output', infoOf(worker), stream, chunk),
+      roll: () => this.restart(),
+    });
   }
 
   /** @internal */
@@ -162,36 +163,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async restart(): Promise<RollReceipt> {
     this.#requireIdle();
+    this.#roll = new Roll(this.#slots, this.#settings.atOnce, systemProcess);
     try {
-      const receipt = await this.#replaceAll();
+      const receipt = await this.#roll.run();
       this.emit('rolled', receipt);
       return receipt;
     } catch (error) {
       this.emit('unrolled', error as Error);
       throw error;
-    }
-  }
-
-  async #replaceAll(): Promise<RollReceipt> {
-    const slots = [...this.#slots];
-    const roll = { done: 0, total: slots.length, since: systemProcess.now() };
-    this.#roll = roll;
-    const replaced: Replacement[] = [];
-    try {
-      while (slots.length > 0) {
-        const some = slots.splice(0, this.#settings.atOnce);
-        const settled = await Promise.allSettled(some.map((slot) => slot.replace()));
-        for (const one of settled) if (one.status === 'fulfilled') replaced.push(one.value);
-        roll.done = replaced.length;
-        this.#requireCalled();
-        const failed = settled.find((one) => one.status === 'rejected');
-        if (failed !== undefined) throw failed.reason;
-        this.#requireOpen();
-      }
     } finally {
       this.#roll = undefined;
     }
-    return { replaced, ms: systemProcess.now() - roll.since };
   }
 
   /**
@@ -200,8 +182,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   abort(reason = 'called off by abort()'): boolean {
     if (this.#roll === undefined) return false;
-    this.#roll.calledOff = reason;
-    for (const slot of this.#slots) slot.callOff(reason);
+    this.#roll.callOff(reason);
     return true;
   }
 
@@ -244,9 +225,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const workers = this.#slots.flatMap((slot) => slot.status());
     const listeners = this.#listeners.status();
     const status = { balance, kind: program.kind, size: this.size, listeners, workers };
-    if (this.#roll === undefined) return status;
-    const { done, total, since } = this.#roll;
-    return { ...status, roll: { done, total, ageMs: systemProcess.now() - since } };
+    return this.#roll === undefined ? status : { ...status, roll: this.#roll.progress };
+  }
+
+  /** What the workers have printed, with the output mode 'event'. @internal */
+  get logs(): LogSource {
+    return this.#crew.logs;
   }
 
   /**
@@ -266,7 +250,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#listeners.close();
     await this.#seat.close();
-    await this.#drained();
+    await this.#crew.drained();
   }
 
   /** @throws ERR_HANDOFF_STATE: it cannot be the same pool */
@@ -333,7 +317,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const hooks = {
       seam: systemProcess,
       restart,
-      start: (identity: Identity) => this.#start(identity),
+      start: (identity: Identity) => this.#crew.start(identity),
       crashed: (error: Error, pauseMs: number) => {
         if (!this.emit('crash', error, pauseMs)) process.emitWarning(error);
       },
@@ -348,66 +332,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     });
   }
 
-  #start(identity: Identity): Worker {
-    const { running, socket } = startWorker(this.#settings.program, this.#seat.meeting);
-    const worker = this.#enlist(identity, running);
-    worker.begin(socket);
-    return worker;
-  }
-
-  #enlist(identity: Identity, running: Running): Worker {
-    const { program, timeouts, probationMs, heartbeat } = this.#settings;
-    const seesOutput = program.output === 'event';
-    const worker: Worker = new Worker(identity, running, {
-      seam: systemProcess,
-      timeouts,
-      probationMs,
-      heartbeat,
-      seesOutput,
-      listen: (message) => void this.#listen(worker, message),
-      unlisten: (name) => this.#listeners.unlisten(name, worker),
-      changed: () => this.#listeners.update(),
-      room: () => this.#listeners.tryAgain(),
-      roll: () => this.restart(),
-    });
-    this.#workers.add(worker);
-    worker.on('probation', () => this.emit('ready', infoOf(worker)));
-    if (seesOutput) this.#keepOutput(worker);
-    void worker.ended.then(() => this.#onEnded(worker));
-    return worker;
-  }
-
-  #keepOutput(worker: Worker): void {
-    const writer = this.logs.open(worker.identity, () => worker.pid);
-    worker.on('output', (stream, chunk) => {
-      writer.write(stream, chunk);
-      this.emit('output', infoOf(worker), stream, chunk);
-    });
-    void worker.ended.then(() => systemProcess.setTimer(LAST_LINES_MS, () => writer.end()));
-  }
-
-  async #listen(worker: Worker, { name, request, place }: WorkerMessage & { type: 'listen' }): Promise<void> {
-    try {
-      worker.answer(request, await this.#listeners.find(name, place, worker));
-      this.#listeners.update();
-    } catch (error) {
-      worker.refuse(request, error as Error);
-    }
-  }
-
   /** A worker that has lost its primary, or was released by it. */
   #onReturn(hello: Return, link: WorkerLink, fds: Fd[]): void {
-    const { worker: number, generation, listeners } = hello.back;
+    const { worker: number, generation } = hello.back;
     const slot = this.#slots.find((one) => one.number === number);
-    const identity = { worker: number, generation };
-    const worker = slot?.awayWith(hello.pid) ?? this.#enlist(identity, keptProcess(hello.pid, systemProcess));
-    for (const [index, { name, place }] of listeners.entries()) {
-      const fd = fds[index];
-      if (fd !== undefined) this.#listeners.bringBack(name, place, fd, worker);
-    }
-    Fd.closeAll(fds.slice(listeners.length));
+    const worker = slot?.awayWith(hello.pid) ?? this.#crew.keep({ worker: number, generation }, hello.pid);
+    this.#crew.takeBack(worker, hello, link, fds);
     this.#seat.ownNames();
-    worker.comeBack(link, hello);
     if (slot === undefined || !slot.take(worker)) worker.stop(); // there is one in its place
     this.#onFull();
   }
@@ -420,41 +351,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
   }
 
-  async #drained(): Promise<void> {
-    const ours = [...this.#workers].filter(({ phase }) => phase !== 'released');
-    await Promise.all(ours.map((worker) => worker.ended));
-  }
-
   #onAnnounced<E extends keyof HandoffEvents>(event: E, args: HandoffEvents[E]): void {
     if (event === 'superseded') for (const slot of this.#slots) slot.forget();
     this.emit(event, ...(args as never));
   }
 
-  #onEnded(worker: Worker): void {
-    this.#workers.delete(worker);
-    this.emit('exit', infoOf(worker), worker.fault, worker.dismissed);
-    // Behind a crash of all of them the listeners stay: clients wait in their queues until somebody is back.
-    const closeUnused = worker.dismissed && this.#workers.size > 0;
-    this.#listeners.forget(worker, { closeUnused });
-  }
-
-  #totals(): { open: number; accepted: number } {
-    const figures = [...this.#workers].map((worker) => worker.figures);
-    return {
-      open: figures.reduce((sum, { connections = 0 }) => sum + connections, 0),
-      accepted: figures.reduce((sum, { accepted = 0 }) => sum + accepted, 0),
-    };
-  }
-
   #requireOpen(): void {
     if (this.#ends) throw closedError('Pool');
-  }
-
-  /** @throws ERR_POOL_ABORTED */
-  #requireCalled(): void {
-    const { calledOff } = this.#roll ?? {};
-    if (calledOff !== undefined)
-      throw new FdpassError('ERR_POOL_ABORTED', `the roll was ended: ${calledOff}`);
   }
 
   #requireIdle(): void {
@@ -462,7 +365,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#seat.requireWorkers();
     if (this.#scaling) throw new FdpassError('ERR_POOL_BUSY', 'scale() is under way: wait for it');
     if (this.#roll === undefined) return;
-    const { done, total } = this.#roll;
+    const { done, total } = this.#roll.progress;
     throw new FdpassError(
       'ERR_POOL_BUSY',
       `a roll is under way: ${done} of ${total} workers have been replaced`,

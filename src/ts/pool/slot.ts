@@ -1,10 +1,12 @@
 // Slot: one place of a pool. It is filled with a worker, filled again after a crash, and handed to a new worker in a roll.
 
+import { closedError } from '../base/errors';
 import type { Replacement, WorkerExit, WorkerState, WorkerStatus } from '../handoff/pool-status';
 import type { ProcessSeam } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
 import { BackOff, type BackOffTimes } from './back-off';
-import { type Identity, type Worker, WorkerError, type WorkerPhase } from './worker';
+import type { Identity, Worker, WorkerPhase } from './worker';
+import { WorkerError } from './worker-error';
 
 export interface SlotHooks {
   seam: ProcessSeam;
@@ -81,9 +83,10 @@ export class Slot {
 
   /**
    * Starts a new worker and stops the old one when the new one serves, probation included.
-   * @throws WorkerError, SystemError: the old one serves on
+   * @throws WorkerError, SystemError: the old one serves on; ERR_FDPASS_CLOSED
    */
   async replace(): Promise<Replacement> {
+    if (!this.#wanted) throw closedError('Pool');
     const next = this.#start();
     this.#cancelRestart?.(); // what was to be started anew is started now
     this.#cancelRestart = undefined;

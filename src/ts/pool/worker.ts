@@ -2,7 +2,6 @@
 import { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { FdpassError } from '../base/errors';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
 import { descendsFrom } from '../handoff/life';
@@ -76,6 +75,11 @@ export interface WorkerEvents {
 /** From the end of a link to the end of its process, before that is helped. */
 const LAST_WORDS_MS = 1_000;
 
+/** Answers: what a moment's load takes is free again by then. */
+const MAX_EXHAUSTED = 3;
+
+const NO_DESCRIPTORS = 'it has no free descriptors: it leaks them, or its limit is too low (ulimit -n)';
+
 /** Kept of what a worker prints to stderr while it boots. */
 const STDERR_TAIL_BYTES = 8 * 1024;
 
@@ -97,6 +101,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
     onEnd: () => this.#lose(undefined),
   };
   #heard = false;
+  /** One that another primary has started is older than it is here. */
+  #bornAt: number;
+  /** Answers in a row that it has no free descriptor. */
+  #exhausted = 0;
   #pid: number;
   #figures: WorkerFigures = {};
   #readyAt: number | undefined;
@@ -113,6 +121,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     super();
     this.identity = identity;
     this.startedAt = context.seam.now();
+    this.#bornAt = this.startedAt;
     this.#context = context;
     this.#running = running;
     this.#pid = running.pid;
@@ -186,7 +195,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   /** As it has told last. */
   get figures(): WorkerFigures {
-    return { ...this.#figures, ageMs: this.#context.seam.now() - this.startedAt };
+    return { ...this.#figures, ageMs: this.#context.seam.now() - this.#bornAt };
   }
 
   /** Milliseconds from its ready(). */
@@ -289,7 +298,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
       case 'pong':
         this.#figures = message.figures;
         this.#heartbeat.answered(message.sequence);
+        this.#bornAt = Math.min(this.#bornAt, this.#context.seam.now() - (message.figures.ageMs ?? 0));
+        this.#exhausted = message.exhausted ? this.#exhausted + 1 : 0;
         if (message.unwell !== undefined && this.#phase === 'probation') this.#onLeaving(message.unwell);
+        else if (this.#exhausted === MAX_EXHAUSTED) this.#onLeaving(NO_DESCRIPTORS);
         break;
       case 'leaving':
         this.#onLeaving('it has left by itself');
@@ -442,30 +454,3 @@ function faultOf({ code, signal, error }: WorkerEnd): string {
 
 const NOT_HEARD =
   ', and has not said a word: does it call createHandoff() or listen(), and is it started directly (by node, not by npm)?';
-
-/** ERR_POOL_WORKER: with what is known of its end. */
-export class WorkerError extends FdpassError {
-  readonly worker: number;
-  /** The end of what it wrote to stderr while it booted, up to 8 KiB; '' if this process does not see that. */
-  readonly stderr: string;
-  /** How it has ended by itself; null: it was made to, or that is not how. */
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The message without the stderr. */
-  readonly reason: string;
-  /** It was ready, and was no good on probation. */
-  readonly served: boolean;
-
-  constructor(worker: Worker) {
-    const { identity, pid, fault, stderrTail, ownEnd } = worker;
-    const reason = `worker ${identity.worker} (pid ${pid}) was no good: ${fault}`;
-    const tail = stderrTail.trim() === '' ? '' : `\n--- the end of its stderr ---\n${stderrTail.trimEnd()}`;
-    super('ERR_POOL_WORKER', `${reason}${tail}`, ownEnd?.error === undefined ? {} : { cause: ownEnd.error });
-    this.worker = identity.worker;
-    this.stderr = stderrTail;
-    this.exitCode = ownEnd?.code ?? null;
-    this.signal = ownEnd?.signal ?? null;
-    this.reason = reason;
-    this.served = worker.servedMs > 0;
-  }
-}

@@ -153,7 +153,10 @@ export class Bond {
   #introduce(socket: UnixSeqpacket, hello: WorkerMessage, fds: readonly Fd[]): Promise<boolean> {
     const link: WorkerLink = new Link(socket, readPrimaryMessage, {
       onMessage: (message, received) => this.#onMessage(message, received),
-      onGarbage: () => this.#drop(link, { released: false }),
+      onGarbage: (reason) => {
+        link.send({ type: 'fail', reason: `it cannot read what the primary says: ${reason}` });
+        this.#drop(link, { released: false });
+      },
       onEnd: () => this.#lose(link, { released: false }),
     });
     this.#link = link;

@@ -74,8 +74,8 @@ export type WorkerMessage =
   | { type: 'fail'; reason: string }
   /** Of passed connections: how many have come in all, and how many of them are open. */
   | { type: 'load'; received: number; open: number }
-  /** Answers 'ping'. `unwell`: what the program's health check complains of. */
-  | { type: 'pong'; sequence: number; figures: WorkerFigures; unwell?: string }
+  /** Answers 'ping'. `unwell`: what the program's health check complains of. `exhausted`: it has no free descriptor. */
+  | { type: 'pong'; sequence: number; figures: WorkerFigures; unwell?: string; exhausted?: true }
   /** It stops by itself: nothing new for it. The answer is 'stop', behind the last connection that was passed to it. */
   | { type: 'leaving' }
   /** Its connections have ended. */
@@ -155,7 +155,8 @@ export function readWorkerMessage(payload: Payload): WorkerMessage {
     case 'pong': {
       const figures = readWorkerFigures(objectOf(payload['figures'], 'figures'));
       const unwell = payload['unwell'] === undefined ? {} : { unwell: shortText(payload, 'unwell') };
-      return { type, sequence: idField(payload, 'sequence'), figures, ...unwell };
+      const exhausted = payload['exhausted'] === true ? ({ exhausted: true } as const) : {};
+      return { type, sequence: idField(payload, 'sequence'), figures, ...unwell, ...exhausted };
     }
     case 'bye': {
       const [closed, forced, ms] = ['closed', 'forced', 'ms'].map((name) => countField(payload, name) ?? 0);

@@ -1,6 +1,9 @@
 // VitalSigns: what a worker answers to a ping: its figures, and what the program's health check complains of.
+import { closeSync, openSync } from 'node:fs';
 import type net from 'node:net';
 import { isMainThread } from 'node:worker_threads';
+import { hasCode } from '../base/errors';
+import { given } from '../base/options';
 import type { WorkerFigures } from '../handoff/pool-status';
 import { checkHealth, type ProbationOptions } from '../handoff/probation';
 import type { Registry } from '../handoff/registry';
@@ -15,6 +18,16 @@ export interface VitalSignsOptions {
 }
 
 const US_PER_MS = 1_000;
+
+/** This process has no free descriptor: it can accept nobody. */
+function isExhausted(): boolean {
+  try {
+    closeSync(openSync('/dev/null', 'r'));
+    return false;
+  } catch (error) {
+    return hasCode(error, 'EMFILE', 'ENFILE');
+  }
+}
 
 export class VitalSigns {
   readonly #registry: Registry;
@@ -37,9 +50,12 @@ export class VitalSigns {
   }
 
   /** Resolves, never rejects, when the health check has answered, or has not in time. */
-  async read(): Promise<{ figures: WorkerFigures; unwell?: string }> {
+  async read(): Promise<{ figures: WorkerFigures; unwell?: string; exhausted?: true }> {
     const unwell = this.#health === undefined ? undefined : await this.#check();
-    return { figures: this.#figures(), ...(unwell === undefined ? {} : { unwell }) };
+    const exhausted = isExhausted();
+    const memory = exhausted ? {} : { rssBytes: process.memoryUsage.rss() }; // it reads a file
+    const figures = { ...this.#figures(), ...memory };
+    return { figures, ...given({ unwell }), ...(exhausted ? { exhausted } : {}) };
   }
 
   end(): void {
@@ -55,7 +71,6 @@ export class VitalSigns {
       connections: this.#registry.open,
       accepted: this.#registry.accepted,
       requests: this.#requests.answered,
-      rssBytes: process.memoryUsage.rss(),
       cpuMs: (user + system) / US_PER_MS,
       ...(loopLagMs === undefined ? {} : { loopLagMs }),
     };

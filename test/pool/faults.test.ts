@@ -1,0 +1,74 @@
+// Workers that do what they must not, and processes without descriptors: what is told, and who serves meanwhile.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type Balance, createPool, type Pool, type PoolOptions } from 'fdpass/pool';
+
+const EXEC = path.join(__dirname, '..', 'fixtures', 'pool-worker.js');
+const QUICK = {
+  probationMs: 50,
+  timeouts: { drain: 2_000, exit: 1_000, warm: 20_000 },
+  restart: { minMs: 10 },
+};
+
+async function open(t: TestContext, options: Partial<PoolOptions>): Promise<{ pool: Pool; port: number }> {
+  const pool = await createPool({ workers: 2, output: 'event', ...QUICK, ...options });
+  t.after(() => pool.close());
+  return { pool, port: Number(pool.status().listeners[0]?.address.split(':').at(-1)) };
+}
+
+/** A program behind a limit of descriptors. */
+function limited(descriptors: number): Partial<PoolOptions> {
+  const script = `ulimit -n ${descriptors}; exec "$@"`;
+  return { command: ['sh', '-c', script, 'sh', process.execPath, EXEC] };
+}
+
+function ask(port: number, url = '/'): Promise<{ pid: number; generation: number }> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ port, host: '127.0.0.1', path: url, agent: false }, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      resolve(JSON.parse(text));
+    });
+    request.on('error', reject);
+  });
+}
+
+const BALANCES: readonly Balance[] = ['kernel', 'least'];
+
+for (const balance of BALANCES) {
+  test(`${balance}: a worker that leaks descriptors is replaced, and the reason told`, async (t) => {
+    const heartbeat = { intervalMs: 20 };
+    const { pool, port } = await open(t, { ...limited(64), workers: 1, balance, heartbeat });
+    const crashed = once(pool, 'crash');
+    await ask(port, '/leak').catch(() => {}); // it may have none left to answer with
+    if (balance === 'least') await ask(port).catch(() => {});
+    const [error] = (await crashed) as [Error];
+    assert.match(error.message, /no free (descriptors|ones)/);
+    const { generation } = await ask(port);
+    assert.equal(generation, 2);
+  });
+}
+
+test('a worker that talks nonsense is ended, and told', async (t) => {
+  const { pool, port } = await open(t, { exec: EXEC, execArgv: [], env: { FAULT: 'nonsense' } });
+  const crashed = once(pool, 'crash');
+  await ask(port, '/nonsense').catch(() => {});
+  const [error] = (await crashed) as [Error];
+  assert.match(error.message, /what it says makes no sense: a worker does not say riddles/);
+  await ask(port);
+});
+
+test('a worker that does not end when it is told to is killed when its time is over', async (t) => {
+  const timeouts = { drain: 300, exit: 100, warm: 20_000 };
+  const { pool } = await open(t, { exec: EXEC, execArgv: [], workers: 1, timeouts });
+  const [worker] = pool.status().workers;
+  process.kill(worker?.pid as number, 'SIGSTOP');
+  const exited = once(pool, 'exit');
+  await pool.restart();
+  const [info, reason] = await exited;
+  assert.equal(info.pid, worker?.pid);
+  assert.match(reason, /it did not end when it was told to within 500 ms/);
+});
