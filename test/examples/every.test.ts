@@ -11,7 +11,8 @@ import { examplesFolder, startServer, stop } from './example';
 
 const names = readdirSync(examplesFolder)
   .filter((file) => file.endsWith('.mjs'))
-  .map((file) => path.basename(file, '.mjs'));
+  .map((file) => path.basename(file, '.mjs'))
+  .sort();
 
 const sourceOf = (name: string): string => readFileSync(path.join(examplesFolder, `${name}.mjs`), 'utf8');
 
@@ -53,6 +54,8 @@ const streams: Record<string, string> = {
   'http-server': 's',
   'json-rpc-server': 's',
   permissions: 'fdpass-public.sock',
+  pool: 's',
+  'pool-worker': 's',
   'stale-socket': 's',
   'tcp-fallback': 's',
 };
