@@ -17,6 +17,7 @@ interface Answer {
   threadId: number;
   generation: number;
   release: string;
+  place: string;
   state: string;
 }
 
@@ -248,6 +249,13 @@ test('a program that is not there makes no pool, and its name is told', async ()
     code: 'ERR_POOL_WORKER',
     message: /could not be started: spawn \/nowhere\/program ENOENT/,
   });
+});
+
+test('a worker knows its place, and so does the one that replaces it', async (t) => {
+  const pool = await open(t, { workers: 1 });
+  assert.equal((await ask(portOf(pool))).place, '1');
+  await pool.restart();
+  assert.equal((await ask(portOf(pool))).place, '1');
 });
 
 test('a roll replaces as many workers at once as it may', async (t) => {

@@ -268,12 +268,45 @@ test('a primary with another balance is refused, and the one that serves goes on
   assert.equal((await first.says('restart')).roll.replaced.length, 2);
 });
 
+for (const [before, after] of [
+  ['least', 'kernel'],
+  ['kernel', 'least'],
+  ['sticky', 'reuseport'],
+  ['reuseport', 'sticky'],
+] as const) {
+  test(`workers of a killed primary with ${before} serve one with ${after}, too`, async (t) => {
+    const scene = new Scene(t);
+    const first = await scene.serving({ balance: before });
+    first.child.process.kill('SIGKILL');
+    await first.child.ended;
+    const second = await scene.serving({ balance: after });
+    assert.deepEqual(pidsOf(second.status), pidsOf(first.status));
+    for (let i = 0; i < 4; i++) await ask(first.port);
+    second.order('restart');
+    await second.says('restart');
+    for (let i = 0; i < 4; i++) await ask(first.port);
+  });
+}
+
+test('a program of that name that is no pool does not take the pool over', async (t) => {
+  const scene = new Scene(t);
+  const first = await scene.serving();
+  const { address } = scene;
+  await assert.rejects(
+    createHandoff({ name: 'shop', address }),
+    /shop is a pool here .*, and the successor is none/,
+  );
+  await ask(first.port);
+  first.order('restart');
+  assert.equal((await first.says('restart')).roll.replaced.length, 2);
+});
+
 test('a service of that name that is no pool is left alone', async (t) => {
   const scene = new Scene(t);
   const service = await createHandoff({ name: 'shop', address: scene.address });
   t.after(() => service.close());
   await service.ready();
-  await assert.rejects(scene.serving(), { code: 'ERR_HANDOFF_STATE', message: /is no pool/ });
+  await assert.rejects(scene.serving(), { message: /shop is no pool here .*, and the successor is one/ });
   assert.equal(service.status().state, 'serving');
 });
 

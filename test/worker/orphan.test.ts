@@ -55,7 +55,9 @@ for (const delivery of ['shared', 'passed'] as const) {
       worker: 1,
       generation: 7,
       ready: true,
-      listeners: [{ name: 'web', place: { kind: 'stream', host: '127.0.0.1', port: 0, backlog: 511 } }],
+      listeners: [
+        { name: 'web', place: { kind: 'stream', host: '127.0.0.1', port: 0, backlog: 511 }, delivery },
+      ],
     });
     const [held, original] = [next.listeners.get('web'), first.listeners.get('web')] as [Fd, Fd];
     assert.equal(held.describe().inode, original.describe().inode);

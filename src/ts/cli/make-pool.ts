@@ -1,14 +1,10 @@
 // makePool(): the pool that `fdpass run` drives.
-import path from 'node:path';
 import { given } from '../base/options';
 import type { Balance } from '../handoff/pool-status';
 import { readPoolOptions } from '../pool/options';
 import { Pool } from '../pool/pool';
 import type { NodeProgram } from './program';
 import type { RunPool } from './run-pool';
-
-/** Lets a program that knows nothing of fdpass take its listeners from the pool. */
-const REGISTER = path.join(__dirname, '..', 'register.js');
 
 export interface PoolPlan {
   name: string;
@@ -26,12 +22,13 @@ export interface PoolPlan {
 
 /** @throws RangeError, ERR_HANDOFF_UNSAFE_DIRECTORY */
 export function makePool(plan: PoolPlan): RunPool {
-  const { name, threads, command, workers, balance, probationMs, drainMs } = plan;
+  const { name, threads, command, workers, balance, waitReady, probationMs, drainMs } = plan;
   return new Pool({
     ...readPoolOptions({
       name,
       ...(threads === undefined ? { command } : threadsOf(threads)),
-      env: environment(plan),
+      register: true,
+      env: waitReady ? { FDPASS_WAIT_READY: '1' } : {},
       workers,
       output: 'event',
       detached: true,
@@ -42,19 +39,6 @@ export function makePool(plan: PoolPlan): RunPool {
   });
 }
 
-/** Threads have no NODE_OPTIONS of their own. */
 function threadsOf({ script, execArgv, args }: NodeProgram) {
-  return { kind: 'threads', exec: script, execArgv: [...execArgv, '--require', REGISTER], args } as const;
-}
-
-function environment({ threads, waitReady }: PoolPlan): NodeJS.ProcessEnv {
-  return {
-    ...(threads === undefined ? { NODE_OPTIONS: withPreload(process.env['NODE_OPTIONS']) } : {}),
-    ...(waitReady ? { FDPASS_WAIT_READY: '1' } : {}),
-  };
-}
-
-/** A path with spaces is quoted; quotes and backslashes in it are escaped. node(1), NODE_OPTIONS */
-function withPreload(options = ''): string {
-  return `${options} --require "${REGISTER.replace(/["\\]/g, '\\$&')}"`.trim();
+  return { kind: 'threads', exec: script, execArgv, args } as const;
 }

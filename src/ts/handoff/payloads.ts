@@ -59,6 +59,8 @@ export interface Hello {
   uptimeMs: number;
   /** If there is a state and it cannot be provided, go on without. From version 2 on. */
   stateOptional: boolean;
+  /** The successor is the primary of a pool: one takes over from another, and from nothing else. */
+  pool?: true;
 }
 
 export interface Offer {
@@ -125,7 +127,13 @@ type Payload = Record<string, unknown>;
 
 export function readHello(payload: Payload): Hello {
   const stateOptional = payload['stateOptional'] === true;
-  return { versions: readVersions(payload), uptimeMs: numberField(payload, 'uptimeMs'), stateOptional };
+  const pool = payload['pool'] === true ? ({ pool: true } as const) : {};
+  return {
+    versions: readVersions(payload),
+    uptimeMs: numberField(payload, 'uptimeMs'),
+    stateOptional,
+    ...pool,
+  };
 }
 
 export function readVersions(payload: Payload): readonly [number, number] {

@@ -34,6 +34,8 @@ export interface SuccessionHooks {
   registry: Registry;
   probation: Probation;
   stateOptional: boolean;
+  /** This process is the primary of a pool. */
+  pool: boolean;
   /** Starts accepting on every listener. */
   accept(): Promise<void>;
   /** The predecessor has stopped accepting and stands by. */
@@ -172,9 +174,9 @@ export class Succession {
   }
 
   #dispatch(event: SuccessorEvent): void {
-    const { seam, timeouts, probation, stateOptional, registry, figures } = this.#hooks;
+    const { seam, timeouts, probation, stateOptional, pool, registry, figures } = this.#hooks;
     const accepted = (): number => registry.accepted;
-    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, accepted, figures };
+    const facts = { uptimeMs: seam.uptimeMs, timeouts, probation, stateOptional, pool, accepted, figures };
     const step = stepSuccessor(this.#state, event, facts);
     this.#state = step.state;
     this.#admitDescriptors(); // before WANT asks for them

@@ -28,6 +28,8 @@ export interface SuccessorFacts {
   /** What this process asks for. */
   probation: Probation;
   stateOptional: boolean;
+  /** It is the primary of a pool. */
+  pool?: boolean;
   /** Connections that it has accepted. */
   accepted: () => number;
   /** How it is, for the holder to tell. */
@@ -133,7 +135,8 @@ export function stepSuccessor(
   switch (event.type) {
     case 'start': {
       const { stateOptional } = facts;
-      const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs(), stateOptional };
+      const pool = facts.pool ? { pool: true } : {};
+      const hello = { versions: VERSIONS, uptimeMs: facts.uptimeMs(), stateOptional, ...pool };
       return { state, commands: [send('HELLO', hello), { do: 'deadline', ms: facts.timeouts.hello }] };
     }
     case 'ready':

@@ -10,7 +10,7 @@ import { Departure } from './departure';
 import { Holding, type NotServing } from './holding';
 import { CONTROL_OPTIONS, join, pauseBeforeRetry, turnedAway } from './join';
 import type { HandoffSettings } from './options';
-import type { Busy, Bye, Offer } from './payloads';
+import type { Busy, Bye, Hello, Offer } from './payloads';
 import { PidFile } from './pid-file';
 import type { PoolHooks } from './pool-commands';
 import { checkHealth } from './probation';
@@ -162,6 +162,7 @@ export class Tenure {
       registry: this.#registry,
       probation,
       stateOptional: state.onError === 'empty',
+      pool: this.#pool !== undefined,
       accept: () => this.#open(),
       serve: () => {
         this.#state = 'probation';
@@ -361,7 +362,10 @@ export class Tenure {
         pool: this.#pool,
       },
       notServing: () => this.#notServing(),
-      manifest: (version, hello) => this.#bequest.manifest(version, hello),
+      manifest: (version, hello) => {
+        this.#requireSameKind(hello);
+        return this.#bequest.manifest(version, hello);
+      },
       lend: (name) => this.#bequest.lend(name),
       accepted: () => this.#registry.accepted,
       generations: () => this.#account.generations(this.#standing),
@@ -398,6 +402,15 @@ export class Tenure {
       },
       refused: (error) => this.#announce('aborted', error),
     });
+  }
+
+  /** A program may run alone and as a pool: under one name at a time. */
+  #requireSameKind({ pool }: Hello): void {
+    if ((pool === true) === (this.#pool !== undefined)) return;
+    const [is, isNot] = pool ? ['no pool', 'is one'] : ['a pool', 'is none'];
+    throw new Error(
+      `${this.#settings.name} is ${is} here (process ${this.pid}), and the successor ${isNot}: give it another name, or end this one first`,
+    );
   }
 
   get #standing(): Standing {

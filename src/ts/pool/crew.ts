@@ -41,7 +41,10 @@ export class Crew {
 
   /** @throws SystemError EMFILE, EAGAIN */
   start(identity: Identity): Worker {
-    const { running, socket } = startWorker(this.#settings.program, this.#hooks.meeting());
+    const { running, socket } = startWorker(this.#settings.program, {
+      worker: identity.worker,
+      meeting: this.#hooks.meeting(),
+    });
     const worker = this.#enlist(identity, running);
     worker.begin(socket);
     return worker;
@@ -55,9 +58,9 @@ export class Crew {
   /** It has found this primary, with the listeners that it holds. Takes the link and the descriptors over. */
   takeBack(worker: Worker, hello: Return, link: WorkerLink, fds: readonly Fd[]): void {
     const { listeners } = hello.back;
-    for (const [index, { name, place }] of listeners.entries()) {
+    for (const [index, held] of listeners.entries()) {
       const fd = fds[index];
-      if (fd !== undefined) this.#listeners.bringBack(name, place, fd, worker);
+      if (fd !== undefined) this.#listeners.bringBack(held, fd, worker);
     }
     Fd.closeAll(fds.slice(listeners.length));
     worker.comeBack(link, hello);

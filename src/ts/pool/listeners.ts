@@ -1,13 +1,15 @@
 // Listeners: the sockets of a pool. This process binds and keeps them, so that they stay open whatever becomes of the workers.
+import { randomBytes } from 'node:crypto';
 import { printEndpoint } from '../fd/describe';
 import type { Fd } from '../fd/fd';
 import type { Place } from '../handoff/endpoint';
 import type { Balance, PoolStatus } from '../handoff/pool-status';
 import type { Registry } from '../handoff/registry';
+import { binding } from '../native/binding';
+import { SOL_SOCKET } from '../sockets/constants';
 import { encode } from '../worker/link';
-import type { Delivery, PlaceRequest, PrimaryMessage } from '../worker/messages';
+import type { Delivery, HeldListener, PlaceRequest, PrimaryMessage } from '../worker/messages';
 import { placeOf } from '../worker/place';
-import type { Balancer } from './balance/balancer';
 import { least } from './balance/least';
 import { sticky } from './balance/sticky';
 import { PoolListener } from './listener';
@@ -32,7 +34,14 @@ export interface ListenerRecord {
   group: number;
   /** The place that it belongs to; 0: to all. */
   slot: number;
+  /** As the workers that have it know it: for its whole life. */
+  delivery: Delivery;
+  /** Of a TLS server: of all workers, in base64. */
+  ticketKeys: string;
 }
+
+/** What a worker is given. The descriptor is lent. */
+export type Grant = { fd: Fd } & Pick<ListenerRecord, 'delivery' | 'ticketKeys'>;
 
 interface PoolSocket extends ListenerRecord {
   service: PoolListener;
@@ -47,6 +56,12 @@ export interface ListenersOptions {
   onError(error: Error): void;
 }
 
+/** tls.Server.setTicketKeys() */
+const TICKET_KEY_BYTES = 48;
+
+/** asm-generic/socket.h */
+const SO_REUSEPORT = 15;
+
 /** More than a program that means it asks for. */
 const MAX_SOCKETS = 253;
 
@@ -55,6 +70,7 @@ export class Listeners {
   readonly #sockets: PoolSocket[] = [];
   readonly #reuseport = new Map<number, ReuseportGroup>();
   #lastGroup = 0;
+  #lastKey = 0;
   /** One at a time: of two workers that ask at once the second finds what the first has bound. */
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -66,70 +82,85 @@ export class Listeners {
   /**
    * The socket of that name at that place, bound if there is none. Of one name there may be several: a new version of the
    * program wants it elsewhere, while workers of the old one serve.
-   * @returns lent @throws TypeError, RangeError, SystemError EADDRINUSE, EACCES, ...
+   * @throws TypeError, RangeError, SystemError EADDRINUSE, EACCES, ...
    */
-  find(name: string, request: PlaceRequest, user: User): Promise<{ fd: Fd; delivery: Delivery }> {
+  find(name: string, request: PlaceRequest, user: User): Promise<Grant> {
     const found = this.#turn.then(() => this.#find(name, request, user));
     this.#turn = found.catch(() => {});
     return found;
   }
 
-  async #find(name: string, request: PlaceRequest, user: User): Promise<{ fd: Fd; delivery: Delivery }> {
-    const slot = this.#hasOwnSocket(request) ? user.identity.worker : 0;
-    const own = slot === 0 ? {} : { reusePort: true };
-    const place = await placeOf({ ...request, ...own });
+  async #find(name: string, request: PlaceRequest, user: User): Promise<Grant> {
+    const place = await placeOf(request);
     if (this.#closed) throw new Error('the pool is closed');
     const known = this.#sockets.filter(
       (one) => one.name === name && place.matches(this.#fdOf(one).describe()),
     );
-    let socket = known.find((one) => one.slot === slot) ?? known.find((one) => one.slot === 0);
+    const [first] = known;
+    const own = first === undefined ? this.#wantsOwnSockets(request) : first.slot !== 0;
+    const slot = own ? user.identity.worker : 0;
+    let socket = known.find((one) => one.slot === slot);
     if (socket === undefined) {
-      const [first] = known;
       // The port of the others, where the kernel has chosen it.
-      const there =
-        first === undefined ? place : await placeOf({ ...request, ...own, ...this.#portOf(first) });
-      socket = this.#add({ name, group: first?.group ?? ++this.#lastGroup, slot }, there, request.kind);
+      const sharing: { port?: number; reusePort?: true } = {
+        ...(first === undefined ? {} : this.#portOf(first)),
+        reusePort: true,
+      };
+      const there = own ? await placeOf({ ...request, ...sharing }) : place;
+      const delivery = this.#deliveryOf(request.kind);
+      socket = this.#add({ ...this.#kinOf(first), name, slot, delivery }, there);
       await this.#options.registry.start();
     }
     socket.users.add(user);
-    return { fd: this.#fdOf(socket), delivery: this.#deliveryOf(request.kind) };
+    const { delivery, ticketKeys } = socket;
+    return { fd: this.#fdOf(socket), delivery, ticketKeys };
   }
 
   /** A worker has come back with it. @param fd is consumed */
-  bringBack(name: string, { kind }: PlaceRequest, fd: Fd, user: User): void {
-    const info = fd.describe();
-    let socket = this.#sockets.find((one) => this.#fdOf(one).describe().inode === info.inode);
-    if (socket === undefined) {
-      const place: Place = { matches: () => false, bind: () => ({ fd, name: undefined }) };
-      const sameName = this.#sockets.find(
-        (one) => one.name === name && this.#addressOf(one) === (info.local && printEndpoint(info.local)),
-      );
-      const slot = this.#hasOwnSocket({ kind }) && info.family !== 'unix' ? user.identity.worker : 0;
-      socket = this.#add({ name, group: sameName?.group ?? ++this.#lastGroup, slot }, place, kind, false);
-      void this.#options.registry.start();
-    } else fd.close();
-    socket.users.add(user);
+  bringBack(held: HeldListener, fd: Fd, user: User): void {
+    try {
+      const { inode } = fd.describe();
+      let socket = this.#sockets.find((one) => this.#fdOf(one).describe().inode === inode);
+      if (socket === undefined) {
+        socket = this.#addHeld(held, fd, user);
+        void this.#options.registry.start();
+      } else fd.close();
+      socket.users.add(user);
+    } catch (error) {
+      fd.close();
+      this.#options.onError(error as Error); // the worker has it, and serves
+    }
+  }
+
+  #addHeld({ name, place, delivery }: HeldListener, fd: Fd, user: User): PoolSocket {
+    const there: Place = { matches: () => false, bind: () => ({ fd, name: undefined }) };
+    const { local, family } = fd.describe();
+    const address = local && printEndpoint(local);
+    const kin = this.#sockets.find((one) => one.name === name && this.#addressOf(one) === address);
+    const own = delivery === 'shared' && family !== 'unix' && sharesItsPort(fd, place);
+    const slot = own ? user.identity.worker : 0;
+    return this.#add({ ...this.#kinOf(kin), name, slot, delivery }, there, { inOrder: false });
   }
 
   /** That the predecessor has handed over. */
   inherit(records: readonly ListenerRecord[]): void {
-    const { registry } = this.#options;
-    const inherited = new Set(registry.unclaimed);
-    for (const { key, name, group, slot } of records.filter((one) => inherited.has(one.key))) {
-      const place: Place = {
+    const handed = new Set(this.#options.registry.unclaimed);
+    for (const record of records.filter(({ key }) => handed.has(key))) {
+      const there: Place = {
         matches: () => true,
         bind: () => {
-          throw new Error(`${key} was not handed over`);
+          throw new Error(`${record.key} was not handed over`);
         },
       };
-      this.#add({ key, name, group, slot }, place);
-      this.#lastGroup = Math.max(this.#lastGroup, group);
+      this.#add(record, there);
+      this.#lastGroup = Math.max(this.#lastGroup, record.group);
+      this.#lastKey = Math.max(this.#lastKey, Number(record.key));
     }
   }
 
   /** What a later primary has to know. */
   records(): ListenerRecord[] {
-    return this.#sockets.map(({ key, name, group, slot }) => ({ key, name, group, slot }));
+    return this.#sockets.map(({ service: _, users: __, ...record }) => record);
   }
 
   /** The worker's program has closed its server of that name. */
@@ -181,21 +212,28 @@ export class Listeners {
     this.#closed = true;
   }
 
+  /** Of the same listener as that one; without it, of a new one. */
+  #kinOf(kin: PoolSocket | undefined): Pick<ListenerRecord, 'group' | 'ticketKeys'> {
+    if (kin !== undefined) return { group: kin.group, ticketKeys: kin.ticketKeys };
+    return { group: ++this.#lastGroup, ticketKeys: randomBytes(TICKET_KEY_BYTES).toString('base64') };
+  }
+
   #add(
-    { name, group, slot, key = `${group}.${slot}` }: Omit<ListenerRecord, 'key'> & { key?: string },
+    given: Omit<ListenerRecord, 'key'> & { key?: string },
     place: Place,
-    kind: PlaceRequest['kind'] = 'stream',
-    inOrder = true,
+    how = { inOrder: true },
   ): PoolSocket {
     if (this.#sockets.length >= MAX_SOCKETS)
       throw new Error(`a pool has at most ${MAX_SOCKETS} sockets to listen on`);
-    const service = this.#options.registry.claim(key, {
+    const { group, slot } = given;
+    const record = { ...given, key: given.key ?? String(++this.#lastKey) };
+    const service = this.#options.registry.claim(record.key, {
       place,
-      service: (fd) => this.#serviceOf(name, slot, fd, kind),
+      service: (fd) => this.#serviceOf(record, fd),
     });
-    const socket: PoolSocket = { key, name, group, slot, service, users: new Set() };
+    const socket: PoolSocket = { ...record, service, users: new Set() };
     this.#sockets.push(socket);
-    if (slot !== 0) this.#groupOf(group).add(slot, this.#fdOf(socket), { inOrder });
+    if (slot !== 0) this.#groupOf(group).add(slot, this.#fdOf(socket), how);
     return socket;
   }
 
@@ -205,21 +243,14 @@ export class Listeners {
     return reuseport;
   }
 
-  #serviceOf(name: string, slot: number, fd: Fd, kind: PlaceRequest['kind']): PoolListener {
-    const { onError } = this.#options;
-    const options = {
-      listener: fd,
-      message: encode<PrimaryMessage>({ type: 'connections', listener: name }),
-      onError,
-    };
+  #serviceOf({ name, slot, delivery }: ListenerRecord, fd: Fd): PoolListener {
+    const { onError, balance } = this.#options;
+    const message = encode<PrimaryMessage>({ type: 'connections', listener: name });
+    const options = { listener: fd, message, onError };
     if (slot !== 0) return new PoolListener(least(options), false);
-    return new PoolListener(this.#deliveryOf(kind) === 'passed' ? this.#balancer(options) : undefined, true);
-  }
-
-  #balancer(options: Parameters<typeof least>[0]): Balancer {
-    return this.#options.balance === 'least'
-      ? least(options)
-      : sticky({ ...options, ...this.#options.sticky });
+    if (delivery === 'shared') return new PoolListener(undefined, true);
+    const balancer = balance === 'sticky' ? sticky({ ...options, ...this.#options.sticky }) : least(options);
+    return new PoolListener(balancer, true);
   }
 
   #deliveryOf(kind: PlaceRequest['kind']): Delivery {
@@ -228,7 +259,7 @@ export class Listeners {
   }
 
   /** Each place of the pool has its own. Of UDP the kernel would send a client elsewhere whenever one comes or goes. */
-  #hasOwnSocket(request: { kind: PlaceRequest['kind']; unix?: unknown }): boolean {
+  #wantsOwnSockets(request: { kind: PlaceRequest['kind']; unix?: unknown }): boolean {
     return this.#options.balance === 'reuseport' && request.kind === 'stream' && request.unix === undefined;
   }
 
@@ -260,4 +291,10 @@ export class Listeners {
     const { local } = fd.describe();
     return local && printEndpoint(local);
   }
+}
+
+/** Of a place of its own: the program has not asked for that. */
+function sharesItsPort(fd: Fd, place: PlaceRequest): boolean {
+  const asked = place.kind === 'stream' && place.reusePort === true;
+  return place.kind === 'stream' && !asked && binding.getOption(fd.fd, SOL_SOCKET, SO_REUSEPORT) === 1;
 }

@@ -11,6 +11,9 @@ import type { Balance } from '../handoff/pool-status';
 import { type HandoffTimeouts, validateTimeouts } from '../handoff/timeouts';
 import type { StickyKey } from './balance/sticky-key';
 
+/** Lets a program that knows nothing of fdpass take its listeners from the pool. */
+const REGISTER = path.join(__dirname, '..', 'register.js');
+
 /** Of one pool: more than any machine wants. */
 export const MAX_WORKERS = 1_024;
 
@@ -78,6 +81,11 @@ export interface PoolOptions {
   execArgv?: readonly string[];
   /** Instead of `exec`: a whole command line, the program first. Only for processes. */
   command?: readonly string[];
+  /**
+   * Preloads fdpass/register in front of the program, which need not know of fdpass then: its server.listen() takes its socket from
+   * the pool. Of `command` by NODE_OPTIONS. Default false.
+   */
+  register?: boolean;
   /** Added to the environment of this process. */
   env?: NodeJS.ProcessEnv;
   /** Default: that of this process. */
@@ -112,6 +120,7 @@ export interface WorkerProgram {
   cwd: string;
   output: OutputMode;
   detached: boolean;
+  register: boolean;
   orphans: 'serve' | 'drain';
 }
 
@@ -151,6 +160,7 @@ const OPTIONS: KnownNames<PoolOptions> = {
   args: true,
   execArgv: true,
   command: true,
+  register: true,
   env: true,
   cwd: true,
   kind: true,
@@ -231,18 +241,26 @@ function readProgram(options: PoolOptions): WorkerProgram {
   if (command?.length === 0) throw invalidArgValue('options.command is empty: give a program');
   validateObject('options.env', env);
   const file = exec === undefined ? '' : path.resolve(cwd, exec);
+  const preload = options.register === true ? ['--require', REGISTER] : [];
+  const nodeOptions = [...(execArgv ?? process.execArgv), ...preload];
   return {
     kind,
-    command: command ?? [process.execPath, ...(execArgv ?? process.execArgv), file, ...args],
+    command: command ?? [process.execPath, ...nodeOptions, file, ...args],
     exec: file,
     args,
-    execArgv,
-    env,
+    execArgv: execArgv === undefined && preload.length === 0 ? undefined : nodeOptions,
+    env: command === undefined || preload.length === 0 ? env : { ...env, NODE_OPTIONS: withPreload(env) },
     cwd,
     output: oneOf('options.output', options.output ?? 'inherit', ['inherit', 'event'] as const),
     detached: options.detached === true,
+    register: options.register === true,
     orphans: oneOf('options.orphans', options.orphans ?? 'serve', ['serve', 'drain'] as const),
   };
+}
+
+/** A path with spaces is quoted; quotes and backslashes in it are escaped. node(1), NODE_OPTIONS */
+function withPreload({ NODE_OPTIONS = process.env['NODE_OPTIONS'] ?? '' }: NodeJS.ProcessEnv): string {
+  return `${NODE_OPTIONS} --require "${REGISTER.replace(/["\\]/g, '\\$&')}"`.trim();
 }
 
 function readTimes<T extends object>(what: string, given: T | undefined, defaults: Required<T>): Required<T> {

@@ -41,18 +41,28 @@ export interface StartedWorker {
   socket: UnixSeqpacket;
 }
 
+/** What a worker is told of its pool. */
+export interface Posting {
+  /** The number of its place. */
+  worker: number;
+  /** Where it finds a later primary. */
+  meeting: UnixAddress | undefined;
+}
+
+/** Set for a worker, and for its program to read: the number of its place in the pool, from 1. */
+const WORKER_VARIABLE = 'FDPASS_WORKER';
+
 /** Descriptor of the link in a worker process. */
 const LINK_NUMBER = 3;
 
 /**
- * @param meeting where it finds a later primary
  * @throws SystemError EMFILE, EAGAIN; what could not be started is told by `ended`
  */
-export function startWorker(program: WorkerProgram, meeting: UnixAddress | undefined): StartedWorker {
+export function startWorker(program: WorkerProgram, posting: Posting): StartedWorker {
   const { ours, theirs } = openLinkPair();
   try {
     const start = program.kind === 'threads' ? startThread : startProcess;
-    return { running: start(program, theirs, meeting), socket: ours };
+    return { running: start(program, theirs, posting), socket: ours };
   } catch (error) {
     theirs.close();
     void ours.close();
@@ -60,31 +70,35 @@ export function startWorker(program: WorkerProgram, meeting: UnixAddress | undef
   }
 }
 
-type Start = (program: WorkerProgram, link: Fd, meeting: UnixAddress | undefined) => Running;
+type Start = (program: WorkerProgram, link: Fd, posting: Posting) => Running;
 
+/** @param link as takePost() reads it */
 function variables(
-  program: WorkerProgram,
+  { env, orphans, register }: WorkerProgram,
   link: string,
-  meeting: UnixAddress | undefined,
+  posting: Posting,
 ): NodeJS.ProcessEnv {
+  const { worker, meeting } = posting;
   return {
     ...process.env,
-    ...program.env,
+    // As PM2 has it, from 0, for programs that know of PM2.
+    ...(register ? { NODE_APP_INSTANCE: String(worker - 1) } : {}),
+    ...env,
+    [WORKER_VARIABLE]: String(worker),
     [LINK_VARIABLE]: link,
-    [ORPHANS_VARIABLE]: meeting === undefined ? 'drain' : program.orphans,
+    [ORPHANS_VARIABLE]: meeting === undefined ? 'drain' : orphans,
     ...(meeting === undefined ? {} : { [POOL_VARIABLE]: String(meeting) }),
   };
 }
 
-/** As takePost() reads it. */
 function linkText(number: number, link: Fd): string {
   return `${number}:${link.describe().inode}`;
 }
 
 /** Consumes the link. */
-const startProcess: Start = (program, link, meeting) => {
+const startProcess: Start = (program, link, posting) => {
   const [command = '', ...args] = program.command;
-  const env = variables(program, linkText(LINK_NUMBER, link), meeting);
+  const env = variables(program, linkText(LINK_NUMBER, link), posting);
   const out = program.output === 'event' ? 'pipe' : 'inherit';
   const child: ChildProcess = spawn(command, args, {
     stdio: ['ignore', out, out, link.fd],
@@ -122,12 +136,12 @@ const startProcess: Start = (program, link, meeting) => {
 };
 
 /** Consumes the link: the thread duplicates it, and ours is closed with the end of the thread. */
-const startThread: Start = (program, link, meeting) => {
+const startThread: Start = (program, link, posting) => {
   const events = program.output === 'event';
   const thread = new Thread(program.exec, {
     argv: [...program.args],
     ...(program.execArgv === undefined ? {} : { execArgv: [...program.execArgv] }),
-    env: variables(program, linkText(link.fd, link), meeting),
+    env: variables(program, linkText(link.fd, link), posting),
     stdout: events,
     stderr: events,
   });

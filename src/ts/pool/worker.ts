@@ -14,13 +14,13 @@ import { UnixStream } from '../sockets/stream';
 import { Link } from '../worker/link';
 import {
   commonLinkVersion,
-  type Delivery,
   type OutputStream,
   type PrimaryMessage,
   readWorkerMessage,
   type WorkerMessage,
 } from '../worker/messages';
 import { Heartbeat } from './heartbeat';
+import type { Grant } from './listeners';
 import { Load } from './load';
 import type { HeartbeatOptions } from './options';
 import type { Running, WorkerEnd } from './start-worker';
@@ -228,8 +228,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   /** Answers 'listen'. The descriptor is lent. */
-  answer(request: number, { fd, delivery }: { fd: FdLike; delivery: Delivery }): void {
-    this.#send({ type: 'listener', request, delivery }, [fd]);
+  answer(request: number, { fd, ...how }: Grant): void {
+    this.#send({ type: 'listener', request, ...how }, [fd]);
   }
 
   refuse(request: number, error: NodeJS.ErrnoException & { address?: string }): void {

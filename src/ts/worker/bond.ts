@@ -44,6 +44,7 @@ export interface BondHandlers {
 export interface Given {
   fd: Fd;
   delivery: Delivery;
+  ticketKeys: string | undefined;
 }
 
 interface Question {
@@ -208,13 +209,13 @@ export class Bond {
     }
   }
 
-  #answer({ request, delivery }: PrimaryMessage & { type: 'listener' }, fds: Fd[]): void {
+  #answer({ request, delivery, ticketKeys }: PrimaryMessage & { type: 'listener' }, fds: Fd[]): void {
     const question = this.#takeQuestion(request);
     const [fd, ...others] = fds;
     Fd.closeAll(others);
     if (question === undefined) fd?.close();
     else if (fd === undefined) question.refuse(primaryGone());
-    else question.give({ fd, delivery });
+    else question.give({ fd, delivery, ticketKeys });
   }
 
   #takeQuestion(request: number): Question | undefined {

@@ -39,8 +39,14 @@ export class LoadReport {
     this.changed();
   }
 
+  /** What is due is sent now: so that it is not behind what is sent next. */
+  flush(): void {
+    if (this.#due) this.#send();
+  }
+
   // Both figures are totals: where there is no room for this report, a later one says it all.
   readonly #send = (): void => {
+    if (!this.#due) return; // flush() was faster
     this.#due = false;
     this.#last = performance.now();
     this.#bond.trySend({ type: 'load', received: this.#received, open: this.#open() }, () => this.changed());

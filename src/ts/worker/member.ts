@@ -33,13 +33,22 @@ export interface MemberSettings {
   announce<E extends keyof HandoffEvents>(event: E, ...args: HandoffEvents[E]): void;
 }
 
+/** How the connections of a listener come. */
+export interface ServiceWay {
+  delivery: Delivery;
+  /** Whether what comes over the link keeps the process alive. */
+  setRef: SetRef;
+  /** Of a TLS server: those of all workers. */
+  ticketKeys: string | undefined;
+}
+
 /** A listener that is wanted. */
 export interface Wish<S extends Service> {
   place: PlaceRequest;
   /** The program's own object, which may serve one name only. */
   user?: net.Server;
   /** Makes the service. The descriptor is lent; `setRef` says whether what comes over the link keeps the process alive. */
-  service: (fd: Fd, delivery: Delivery, setRef: SetRef) => S;
+  service: (fd: Fd, way: ServiceWay) => S;
 }
 
 /** Of a roll that this worker has asked for. */
@@ -63,7 +72,7 @@ export class Member {
   readonly #load: LoadReport;
   /** Names whose answer has not come. */
   readonly #asked = new Set<string>();
-  readonly #places = new Map<string, PlaceRequest>();
+  readonly #held = new Map<string, HeldListener>();
   readonly #passed = new Map<string, PassedService>();
   /** A primary may pass a connection also where the worker accepts itself: one that nobody else accepts. */
   readonly #servers = new Map<string, net.Server>();
@@ -142,15 +151,15 @@ export class Member {
     this.#asked.add(name);
     try {
       const bond = this.#bond as Bond;
-      const { fd, delivery } = await bond.ask(name, place);
+      const { fd, delivery, ticketKeys } = await bond.ask(name, place);
       try {
         this.requireOpen();
         const made = this.#registry.claim(name, {
           place: { matches: () => false, bind: () => ({ fd, name: undefined }) },
           ...(user === undefined ? {} : { user }),
-          service: (lent) => service(lent, delivery, (ref) => bond.hold(place, ref)),
+          service: (lent) => service(lent, { delivery, ticketKeys, setRef: (ref) => bond.hold(place, ref) }),
         });
-        this.#places.set(name, place);
+        this.#held.set(name, { name, place, delivery });
         if (user !== undefined) this.#vitals.watch(user);
         if (user !== undefined) this.#servers.set(name, user);
         if (made instanceof PassedService) this.#receive(name, made);
@@ -167,7 +176,7 @@ export class Member {
   /** The program has closed that one itself. */
   forget(name: string): void {
     this.#bond?.send({ type: 'unlisten', name });
-    this.#places.delete(name);
+    this.#held.delete(name);
     this.#passed.delete(name);
     this.#servers.delete(name);
     this.#registry.forget(name);
@@ -271,7 +280,9 @@ export class Member {
   }
 
   async #answer(sequence: number): Promise<void> {
-    this.#bond?.send({ type: 'pong', sequence, ...(await this.#vitals.read()) });
+    const vitals = await this.#vitals.read();
+    this.#load.flush();
+    this.#bond?.send({ type: 'pong', sequence, ...vitals });
   }
 
   #confirm(): void {
@@ -387,7 +398,7 @@ export class Member {
   }
 
   #belongings(): Belongings {
-    const listeners: HeldListener[] = [...this.#places].map(([name, place]) => ({ name, place }));
+    const listeners = [...this.#held.values()];
     return {
       ready: this.#state === 'probation' || this.#state === 'serving',
       listeners,
@@ -413,7 +424,7 @@ export class Member {
       readyToStoppedMs: 0,
       overlapMs: 0,
       states: {},
-      listeners: { inherited: [], bound: [], closed: [...this.#places.keys()] },
+      listeners: { inherited: [], bound: [], closed: [...this.#held.keys()] },
       accepted: { predecessor: this.#registry.accepted, successor: undefined },
       memory: { predecessor: this.#settings.seam.rssBytes(), successor: undefined },
     };

@@ -43,6 +43,7 @@ export interface UnixPlace {
 export interface HeldListener {
   name: string;
   place: PlaceRequest;
+  delivery: Delivery;
 }
 
 /** 'shared': the worker takes work from the descriptor itself. 'passed': the primary accepts, and sends connections. */
@@ -96,8 +97,11 @@ export type PrimaryMessage =
       pid: number;
       output?: OutputStream[];
     }
-  /** One descriptor comes along: the listener itself, also where connections are passed. */
-  | { type: 'listener'; request: number; delivery: Delivery }
+  /**
+   * One descriptor comes along: the listener itself, also where connections are passed. `ticketKeys`: base64 of what lets clients of a TLS
+   * server resume their sessions at any worker.
+   */
+  | { type: 'listener'; request: number; delivery: Delivery; ticketKeys?: string }
   /** The primary could not bind it. `errno` is negative. */
   | {
       type: 'refused';
@@ -179,8 +183,9 @@ export function readPrimaryMessage(payload: Payload): PrimaryMessage {
       return { type, version, worker, generation, pid, ...output } as PrimaryMessage;
     }
     case 'listener': {
-      const delivery = payload['delivery'] === 'passed' ? 'passed' : 'shared';
-      return { type, request: idField(payload, 'request'), delivery };
+      const ticketKeys =
+        payload['ticketKeys'] === undefined ? {} : { ticketKeys: textField(payload, 'ticketKeys') };
+      return { type, request: idField(payload, 'request'), delivery: readDelivery(payload), ...ticketKeys };
     }
     case 'refused':
       return {
@@ -219,9 +224,14 @@ function readBack(payload: Payload): NonNullable<(WorkerMessage & { type: 'hello
     ready: payload['ready'] === true,
     listeners: listeners.map((value: unknown) => {
       const entry = objectOf(value, 'a listener');
-      return { name: textField(entry, 'name'), place: readPlace(objectOf(entry['place'], 'place')) };
+      const place = readPlace(objectOf(entry['place'], 'place'));
+      return { name: textField(entry, 'name'), place, delivery: readDelivery(entry) };
     }),
   };
+}
+
+function readDelivery({ delivery }: Payload): Delivery {
+  return delivery === 'passed' ? 'passed' : 'shared';
 }
 
 function readOutput(value: unknown): OutputStream[] {
