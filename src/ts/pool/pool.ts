@@ -120,18 +120,32 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     try {
       record = await this.#seat.take();
       this.#requireOpen();
-      if (record !== undefined) this.#inherit(record);
-      else this.#slots = this.#newSlots(this.#settings.workers);
-      if (record !== undefined) await this.#seat.ready(); // the predecessor's workers come
-      if (this.#settings.program.kind === 'processes') await this.#untilFull(this.#seat.returnMs);
-      this.#requireOpen();
-      await this.#fill();
-      if (record === undefined) await this.#seat.ready();
+      if (record === undefined) this.#slots = this.#newSlots(this.#settings.workers);
+      else this.#inherit(record);
+      // Threads stay with their process: those of the predecessor serve until ours do.
+      if (record !== undefined && this.#settings.program.kind === 'processes') await this.#takeWorkers();
+      else await this.#startWorkers();
     } catch (error) {
       if (record !== undefined) await this.#seat.fail((error as Error).message).catch(() => {}); // it serves on
       await this.close();
       throw error;
     }
+  }
+
+  /** The predecessor's: it releases them when this primary is ready. */
+  async #takeWorkers(): Promise<void> {
+    await this.#seat.ready();
+    await this.#untilFull(this.#seat.returnMs);
+    this.#requireOpen();
+    await this.#fill();
+  }
+
+  /** And those that a primary has left which was killed. */
+  async #startWorkers(): Promise<void> {
+    if (this.#settings.program.kind === 'processes') await this.#untilFull(this.#seat.returnMs);
+    this.#requireOpen();
+    await this.#fill();
+    await this.#seat.ready();
   }
 
   /** Workers that are wanted. */
