@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Balance, createPool, type Pool, type PoolOptions } from 'fdpass/pool';
+import { hammerWorkers } from '../helpers/worker-client';
 
 const EXEC = path.join(__dirname, '..', 'fixtures', 'pool-worker.js');
 const QUICK = { execArgv: [], probationMs: 50, timeouts: { drain: 5_000, exit: 1_000, warm: 20_000 } };
@@ -42,28 +43,6 @@ function connect(port: number, localAddress = '127.0.0.1', headers = {}): Client
   };
 }
 
-/** Asks on new connections until it is told to stop. */
-function hammer(port: number): () => Promise<{ answered: number; failed: unknown[] }> {
-  let going = true;
-  const count = { answered: 0, failed: [] as unknown[] };
-  const ask = async (): Promise<void> => {
-    while (going) {
-      const client = connect(port);
-      await client.ask().then(
-        () => count.answered++,
-        (error: unknown) => count.failed.push(error),
-      );
-      client.close();
-    }
-  };
-  const clients = Promise.all([ask(), ask(), ask()]);
-  return async () => {
-    going = false;
-    await clients;
-    return count;
-  };
-}
-
 function tally(pids: readonly number[]): number[] {
   const counts = new Map<number, number>();
   for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
@@ -74,7 +53,7 @@ for (const balance of BALANCES) {
   test(`${balance}: a roll under load replaces every worker and loses no request`, async (t) => {
     const { pool, port } = await open(t, { balance });
     assert.equal(pool.status().balance, balance);
-    const stop = hammer(port);
+    const stop = hammerWorkers(port);
     const { replaced } = await pool.restart();
     assert.equal(replaced.length, 2);
     const { answered, failed } = await stop();
@@ -84,7 +63,7 @@ for (const balance of BALANCES) {
 
   test(`${balance}: scaled down and up under load no request is lost`, async (t) => {
     const { pool, port } = await open(t, { balance, workers: 3 });
-    const stop = hammer(port);
+    const stop = hammerWorkers(port);
     await pool.scale(1);
     await pool.scale(2);
     const { failed } = await stop();

@@ -1,10 +1,10 @@
 // Workers that do what they must not, and processes without descriptors: what is told, and who serves meanwhile.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import http from 'node:http';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Balance, createPool, type Pool, type PoolOptions } from 'fdpass/pool';
+import { askWorker } from '../helpers/worker-client';
 
 const EXEC = path.join(__dirname, '..', 'fixtures', 'pool-worker.js');
 const QUICK = {
@@ -25,17 +25,6 @@ function limited(descriptors: number): Partial<PoolOptions> {
   return { command: ['sh', '-c', script, 'sh', process.execPath, EXEC] };
 }
 
-function ask(port: number, url = '/'): Promise<{ pid: number; generation: number }> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', path: url, agent: false }, async (response) => {
-      let text = '';
-      for await (const chunk of response) text += chunk;
-      resolve(JSON.parse(text));
-    });
-    request.on('error', reject);
-  });
-}
-
 const BALANCES: readonly Balance[] = ['kernel', 'least'];
 
 for (const balance of BALANCES) {
@@ -43,11 +32,11 @@ for (const balance of BALANCES) {
     const heartbeat = { intervalMs: 20 };
     const { pool, port } = await open(t, { ...limited(64), workers: 1, balance, heartbeat });
     const crashed = once(pool, 'crash');
-    await ask(port, '/leak').catch(() => {}); // it may have none left to answer with
-    if (balance === 'least') await ask(port).catch(() => {});
+    await askWorker(port, '/leak').catch(() => {}); // it may have none left to answer with
+    if (balance === 'least') await askWorker(port).catch(() => {});
     const [error] = (await crashed) as [Error];
     assert.match(error.message, /no free (descriptors|ones)/);
-    const { generation } = await ask(port);
+    const { generation } = await askWorker(port);
     assert.equal(generation, 2);
   });
 }
@@ -55,10 +44,10 @@ for (const balance of BALANCES) {
 test('a worker that talks nonsense is ended, and told', async (t) => {
   const { pool, port } = await open(t, { exec: EXEC, execArgv: [], env: { FAULT: 'nonsense' } });
   const crashed = once(pool, 'crash');
-  await ask(port, '/nonsense').catch(() => {});
+  await askWorker(port, '/nonsense').catch(() => {});
   const [error] = (await crashed) as [Error];
   assert.match(error.message, /what it says makes no sense: a worker does not say riddles/);
-  await ask(port);
+  await askWorker(port);
 });
 
 test('a worker that does not end when it is told to is killed when its time is over', async (t) => {

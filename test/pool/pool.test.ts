@@ -8,18 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt } from 'fdpass';
 import type { PoolOptions } from '#fdpass/pool/options';
 import { createPool, type Pool } from '#fdpass/pool/pool';
+import { askWorker, hammerWorkers } from '../helpers/worker-client';
 
 const EXEC = path.join(__dirname, '..', 'fixtures', 'pool-worker.js');
 const QUICK = { execArgv: [], probationMs: 50, timeouts: { drain: 5_000, exit: 1_000, warm: 20_000 } };
-
-interface Answer {
-  pid: number;
-  threadId: number;
-  generation: number;
-  release: string;
-  place: string;
-  state: string;
-}
 
 async function open(t: TestContext, options: Partial<PoolOptions> = {}): Promise<Pool> {
   const pool = await createPool({ exec: EXEC, workers: 2, output: 'event', ...QUICK, ...options });
@@ -31,48 +23,13 @@ function portOf(pool: Pool): number {
   return Number(pool.status().listeners[0]?.address.split(':').at(-1));
 }
 
-function ask(port: number, url = '/', agent: http.Agent | false = false): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', path: url, agent }, async (response) => {
-      let text = '';
-      for await (const chunk of response) text += chunk;
-      resolve(JSON.parse(text) as Answer);
-    });
-    request.on('error', reject);
-  });
-}
-
-/** Asks without a pause until it is told to stop. @returns how many answers there were, and what failed */
-function hammer(port: number): { stop(): Promise<{ answered: number; failed: unknown[] }> } {
-  let going = true;
-  const agent = new http.Agent({ keepAlive: true });
-  const count = { answered: 0, failed: [] as unknown[] };
-  const client = async (agentOf: http.Agent | false): Promise<void> => {
-    while (going) {
-      await ask(port, '/', agentOf).then(
-        () => count.answered++,
-        (error: unknown) => count.failed.push(error),
-      );
-    }
-  };
-  const clients = Promise.all([client(false), client(false), client(agent), client(agent)]);
-  return {
-    async stop() {
-      going = false;
-      await clients;
-      agent.destroy();
-      return count;
-    },
-  };
-}
-
 const kinds = ['processes', 'threads'] as const;
 
 for (const kind of kinds) {
   test(`${kind}: the workers of a pool share one port that the primary has bound`, async (t) => {
     const pool = await open(t, { kind, workers: 3 });
     const port = portOf(pool);
-    const answers = await Promise.all(Array.from({ length: 30 }, () => ask(port)));
+    const answers = await Promise.all(Array.from({ length: 30 }, () => askWorker(port)));
     assert.deepEqual(new Set(answers.map(({ release }) => release)), new Set(['1']));
     const { workers, listeners } = pool.status();
     assert.deepEqual(
@@ -91,9 +48,9 @@ for (const kind of kinds) {
   test(`${kind}: a roll under load replaces every worker and loses no request`, async (t) => {
     const pool = await open(t, { kind });
     const before = pool.status().workers.map(({ pid, threadId = 0 }) => `${pid}/${threadId}`);
-    const load = hammer(portOf(pool));
+    const load = hammerWorkers(portOf(pool));
     const receipt = await pool.restart();
-    const { answered, failed } = await load.stop();
+    const { answered, failed } = await load();
     assert.deepEqual(failed, []);
     assert.ok(answered > 20, `${answered} answers`);
     assert.deepEqual(
@@ -112,8 +69,8 @@ for (const kind of kinds) {
     const pool = await open(t, { kind, workers: 1 });
     const port = portOf(pool);
     const crash = once(pool, 'crash');
-    await assert.rejects(ask(port, '/crash'));
-    const waiting = ask(port); // nobody is there to accept it
+    await assert.rejects(askWorker(port, '/crash'));
+    const waiting = askWorker(port); // nobody is there to accept it
     const [error, pauseMs] = (await crash) as [NodeJS.ErrnoException, number];
     assert.equal(error.code, 'ERR_POOL_WORKER');
     assert.match(error.message, /^worker 1 \(pid \d+\) was no good: it has ended with exit code 4$/);
@@ -128,10 +85,10 @@ for (const kind of kinds) {
     const pool = await open(t, { kind, workers: 1, heartbeat: { intervalMs: 20, timeoutMs: 400 } });
     const port = portOf(pool);
     const crash = once(pool, 'crash');
-    await assert.rejects(ask(port, '/spin'));
+    await assert.rejects(askWorker(port, '/spin'));
     const [error] = (await crash) as [Error];
     assert.match(error.message, /its event loop was stuck for 400 ms/);
-    assert.equal((await ask(port)).generation, 2);
+    assert.equal((await askWorker(port)).generation, 2);
   });
 
   test(`${kind}: a pool whose first workers do not get ready is none, and says why`, async () => {
@@ -156,29 +113,29 @@ for (const kind of kinds) {
       const pool = await open(t, { kind, env: { FAULT: fault }, probationMs: 500 });
       const port = portOf(pool);
       const before = pool.status().workers.map(({ generation }) => generation);
-      const load = hammer(port);
+      const load = hammerWorkers(port);
       await assert.rejects(pool.restart(), { code: 'ERR_POOL_WORKER', message: reason });
-      const { failed } = await load.stop();
+      const { failed } = await load();
       assert.deepEqual(failed, []);
       const serving = pool.status().workers.filter(({ state }) => state === 'serving');
       assert.deepEqual(
         serving.map(({ generation }) => generation),
         before,
       );
-      assert.equal((await ask(port)).generation, 1);
+      assert.equal((await askWorker(port)).generation, 1);
     });
   }
 
   test(`${kind}: a pool is scaled up and down under load without losing a request`, async (t) => {
     const pool = await open(t, { kind, workers: 1 });
-    const load = hammer(portOf(pool));
+    const load = hammerWorkers(portOf(pool));
     await pool.scale(3);
     assert.equal(pool.status().workers.filter(({ state }) => state === 'serving').length, 3);
     const exits = [once(pool, 'exit'), once(pool, 'exit')];
     await pool.scale(1);
     assert.equal(pool.size, 1);
     for (const [, , told] of await Promise.all(exits)) assert.equal(told, true);
-    assert.deepEqual((await load.stop()).failed, []);
+    assert.deepEqual((await load()).failed, []);
   });
 
   test(`${kind}: close() ends the workers and frees the port`, async (t) => {
@@ -186,7 +143,7 @@ for (const kind of kinds) {
     const port = portOf(pool);
     const pids = pool.status().workers.map(({ pid }) => pid);
     await pool.close();
-    await assert.rejects(ask(port), { code: 'ECONNREFUSED' });
+    await assert.rejects(askWorker(port), { code: 'ECONNREFUSED' });
     if (kind === 'processes')
       for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
     await assert.rejects(pool.restart(), { code: 'ERR_FDPASS_CLOSED' });
@@ -201,7 +158,7 @@ test('a worker that was killed with SIGKILL is replaced, and the others serve me
   process.kill(first?.pid as number, 'SIGKILL');
   const [error] = (await crash) as [Error];
   assert.match(error.message, /SIGKILL/);
-  assert.equal((await ask(port)).pid, pool.status().workers.find(({ worker }) => worker === 2)?.pid);
+  assert.equal((await askWorker(port)).pid, pool.status().workers.find(({ worker }) => worker === 2)?.pid);
   await once(pool, 'ready');
 });
 
@@ -212,7 +169,7 @@ test('a worker that is stopped is killed and replaced', async (t) => {
   process.kill(first?.pid as number, 'SIGSTOP');
   const [error] = (await crash) as [Error];
   assert.match(error.message, /stuck/);
-  assert.equal((await ask(portOf(pool))).generation, 2);
+  assert.equal((await askWorker(portOf(pool))).generation, 2);
 });
 
 test('a port in use makes no pool, and says so as listen() does', async (t) => {
@@ -253,9 +210,9 @@ test('a program that is not there makes no pool, and its name is told', async ()
 
 test('a worker knows its place, and so does the one that replaces it', async (t) => {
   const pool = await open(t, { workers: 1 });
-  assert.equal((await ask(portOf(pool))).place, '1');
+  assert.equal((await askWorker(portOf(pool))).place, '1');
   await pool.restart();
-  assert.equal((await ask(portOf(pool))).place, '1');
+  assert.equal((await askWorker(portOf(pool))).place, '1');
 });
 
 test('a roll replaces as many workers at once as it may', async (t) => {
@@ -270,7 +227,7 @@ test('the figures of the workers are those of their connections', async (t) => {
   const pool = await open(t, { workers: 1, heartbeat: { intervalMs: 10, timeoutMs: 10_000 } });
   const agent = new http.Agent({ keepAlive: true });
   t.after(() => agent.destroy());
-  await ask(portOf(pool), '/', agent);
+  await askWorker(portOf(pool), '/', agent);
   for (;;) {
     const [row] = pool.status().workers;
     if (row?.connections === 1) {
@@ -285,10 +242,10 @@ test('the figures of the workers are those of their connections', async (t) => {
 test("upgrade() in a worker rolls the pool, and tells the worker's own receipt, or why the roll has failed", async (t) => {
   const good = await open(t, { workers: 1 });
   const [before] = good.status().workers;
-  const receipt = (await ask(portOf(good), '/upgrade')) as unknown as Receipt;
+  const receipt = (await askWorker(portOf(good), '/upgrade')) as unknown as Receipt;
   assert.deepEqual(receipt.predecessor, { pid: before?.pid, generation: 1 });
   assert.equal(receipt.generation, 2);
   const bad = await open(t, { workers: 1, env: { FAULT: 'exit@2' } });
-  const { code } = (await ask(portOf(bad), '/upgrade')) as unknown as { code: string };
+  const { code } = (await askWorker(portOf(bad), '/upgrade')) as unknown as { code: string };
   assert.equal(code, 'ERR_POOL_WORKER');
 });

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import http from 'node:http';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { createHandoff, type Receipt } from 'fdpass';
 import type { Balance, PoolOptions, PoolStatus, RollReceipt } from 'fdpass/pool';
 import { type Child, startFixture } from '../helpers/child';
 import { tmpDir } from '../helpers/tmp-dir';
+import { askWorker, hammerWorkers } from '../helpers/worker-client';
 
 const QUICK = { execArgv: [], probationMs: 50, timeouts: { drain: 5_000, exit: 1_000, warm: 20_000 } };
 
@@ -77,36 +77,6 @@ function pidsOf({ workers }: PoolStatus): number[] {
   return workers.filter(({ state }) => state === 'serving').map(({ pid }) => pid);
 }
 
-function ask(port: number, url = '/'): Promise<{ pid: number }> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', path: url, agent: false }, async (response) => {
-      let text = '';
-      for await (const chunk of response) text += chunk;
-      resolve(JSON.parse(text));
-    });
-    request.on('error', reject);
-  });
-}
-
-function hammer(port: number): () => Promise<{ answered: number; failed: unknown[] }> {
-  let going = true;
-  const count = { answered: 0, failed: [] as unknown[] };
-  const client = async (): Promise<void> => {
-    while (going) {
-      await ask(port).then(
-        () => count.answered++,
-        (error: unknown) => count.failed.push(error),
-      );
-    }
-  };
-  const clients = Promise.all([client(), client(), client()]);
-  return async () => {
-    going = false;
-    await clients;
-    return count;
-  };
-}
-
 /** As the workers of a pool are, whose status is told again and again until that is so. */
 async function until(primary: Primary, holds: (status: PoolStatus) => boolean): Promise<PoolStatus> {
   for (;;) {
@@ -127,7 +97,7 @@ for (const balance of BALANCES) {
   test(`${balance}: another primary takes the workers over under load, and no request fails`, async (t) => {
     const scene = new Scene(t, { balance });
     const first = await scene.serving();
-    const stop = hammer(first.port);
+    const stop = hammerWorkers(first.port);
     const second = await scene.serving();
     assert.deepEqual(pidsOf(second.status), pidsOf(first.status));
     assert.equal((await first.child.ended).code, 0);
@@ -146,10 +116,10 @@ for (const balance of BALANCES) {
   test(`${balance}: the primary is killed under load, and the next one finds its workers`, async (t) => {
     const scene = new Scene(t, { balance });
     const first = await scene.serving();
-    const stop = hammer(first.port);
+    const stop = hammerWorkers(first.port);
     first.child.process.kill('SIGKILL');
     await first.child.ended;
-    assert.ok(pidsOf(first.status).includes((await ask(first.port)).pid));
+    assert.ok(pidsOf(first.status).includes((await askWorker(first.port)).pid));
     const second = await scene.serving();
     assert.deepEqual(pidsOf(second.status), pidsOf(first.status));
     assert.equal(second.port, first.port);
@@ -166,17 +136,17 @@ for (const balance of BALANCES) {
 test('threads: another primary starts its own, and no request fails', async (t) => {
   const scene = new Scene(t, { kind: 'threads' });
   const first = await scene.serving();
-  const stop = hammer(first.port);
+  const stop = hammerWorkers(first.port);
   const second = await scene.serving();
   assert.equal((await first.child.ended).code, 0);
-  assert.equal((await ask(first.port)).pid, second.pid);
+  assert.equal((await askWorker(first.port)).pid, second.pid);
   assert.deepEqual((await stop()).failed, []);
 });
 
 test('a primary that dies on probation gives the workers back', async (t) => {
   const scene = new Scene(t);
   const first = await scene.serving();
-  const stop = hammer(first.port);
+  const stop = hammerWorkers(first.port);
   const second = await scene.serving({ probationMs: 5_000 });
   second.child.process.kill('SIGKILL');
   await first.says('rolledback');
@@ -196,7 +166,7 @@ test('upgrade() starts this program once more, which has the workers from there'
   assert.equal(receipt.predecessor.pid, first.pid);
   t.after(() => process.kill(receipt.pid, 'SIGKILL'));
   if (first.child.process.exitCode === null) await once(first.child.process, 'exit'); // its stdout goes on
-  const answer = await ask(first.port);
+  const answer = await askWorker(first.port);
   assert.ok(pidsOf(first.status).includes(answer.pid));
   process.kill(receipt.pid, 0); // it lives
 });
@@ -206,7 +176,7 @@ test('what workers print goes to the primary that they have', async (t) => {
   const first = await scene.serving();
   const second = await scene.serving();
   await first.child.ended;
-  await ask(first.port, '/say');
+  await askWorker(first.port, '/say');
   for (;;) {
     second.order('logs');
     const { lines } = await second.says('logs');
@@ -215,7 +185,7 @@ test('what workers print goes to the primary that they have', async (t) => {
   }
   second.child.process.kill('SIGKILL');
   await second.child.ended;
-  await ask(first.port, '/say'); // to nobody: it lives on
+  await askWorker(first.port, '/say'); // to nobody: it lives on
   const third = await scene.serving();
   assert.deepEqual(pidsOf(third.status), pidsOf(first.status));
 });
@@ -225,7 +195,7 @@ test("orphans: 'drain': without a primary the workers let their connections end,
   const first = await scene.serving();
   first.child.process.kill('SIGKILL');
   for (const pid of pidsOf(first.status)) await gone(pid);
-  await assert.rejects(ask(first.port), { code: 'ECONNREFUSED' });
+  await assert.rejects(askWorker(first.port), { code: 'ECONNREFUSED' });
 });
 
 test("orphans: 'drain': a primary that takes over keeps them", async (t) => {
@@ -281,10 +251,10 @@ for (const [before, after] of [
     await first.child.ended;
     const second = await scene.serving({ balance: after });
     assert.deepEqual(pidsOf(second.status), pidsOf(first.status));
-    for (let i = 0; i < 4; i++) await ask(first.port);
+    for (let i = 0; i < 4; i++) await askWorker(first.port);
     second.order('restart');
     await second.says('restart');
-    for (let i = 0; i < 4; i++) await ask(first.port);
+    for (let i = 0; i < 4; i++) await askWorker(first.port);
   });
 }
 
@@ -296,7 +266,7 @@ test('a program of that name that is no pool does not take the pool over', async
     createHandoff({ name: 'shop', address }),
     /shop is a pool here .*, and the successor is none/,
   );
-  await ask(first.port);
+  await askWorker(first.port);
   first.order('restart');
   assert.equal((await first.says('restart')).roll.replaced.length, 2);
 });

@@ -123,7 +123,7 @@ export class Listeners {
       let socket = this.#sockets.find((one) => this.#fdOf(one).describe().inode === inode);
       if (socket === undefined) {
         socket = this.#addHeld(held, fd, user);
-        void this.#options.registry.start();
+        this.#options.registry.start().catch(this.#options.onError);
       } else fd.close();
       socket.users.add(user);
     } catch (error) {

@@ -38,10 +38,10 @@ export interface SeatHooks extends MeetingHooks {
 /** Of provideState(). */
 const RECORD_VERSION = 1;
 
-/** For workers whose primary was killed: they look for the next one each 100 ms. */
-const ORPHANS_MS = 300;
-/** For those that a predecessor has released: they look at once. */
-const RELEASED_MS = 2_000;
+/** For the workers of another primary to come: they look for the next one each 100 ms. It is over when all are there. */
+const RETURN_MS = 2_000;
+/** The same, where nothing tells whether there was another one. */
+const PERHAPS_MS = 300;
 
 export class Seat {
   readonly registry = new Registry();
@@ -97,7 +97,7 @@ export class Seat {
   async take(): Promise<PoolRecord | undefined> {
     if (this.#tenure === undefined || this.meeting === undefined) return undefined;
     // What a primary that was killed leaves behind. An abstract name leaves nothing.
-    const mayHaveOrphans = this.meeting.kind !== 'path' || existsSync(this.meeting.bytes);
+    const wasKilled = this.meeting.kind === 'path' && existsSync(this.meeting.bytes);
     await this.#tenure.begin();
     const { predecessor, handedState } = this.#tenure;
     if (predecessor !== undefined && !isRecord(handedState?.value)) {
@@ -120,10 +120,11 @@ export class Seat {
       service: () => new Meeting(this.#hooks),
     });
     if (predecessor !== undefined) {
-      this.#returnMs = RELEASED_MS;
+      this.#returnMs = RETURN_MS;
       return handedState?.value as PoolRecord;
     }
-    this.#returnMs = mayHaveOrphans ? ORPHANS_MS : 0;
+    if (wasKilled) this.#returnMs = RETURN_MS;
+    else this.#returnMs = this.meeting.kind === 'path' ? 0 : PERHAPS_MS;
     await this.registry.start();
     return undefined;
   }

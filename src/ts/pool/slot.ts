@@ -24,8 +24,8 @@ export interface SlotRecord {
   restarts: number;
 }
 
-/** For a worker that was released: it finds its primary within some milliseconds. */
-const COME_BACK_MS = 2_000;
+/** For a worker that was released: it finds its primary within some milliseconds, unless its event loop is stuck. */
+const COME_BACK_MS = 10_000;
 
 export class Slot {
   readonly number: number;
@@ -119,9 +119,11 @@ export class Slot {
     this.#wanted = false;
     this.#cancelRestart?.();
     this.#cancelRestart = undefined;
+    for (const worker of [this.#current, this.#next, this.#away])
+      if (worker !== undefined) this.#dismiss(worker);
     const workers = this.workers;
-    for (const worker of [this.#current, this.#next]) if (worker !== undefined) this.#dismiss(worker);
     this.#current = undefined;
+    this.#away = undefined;
     await Promise.all(workers.map((worker) => worker.ended));
   }
 
@@ -143,9 +145,14 @@ export class Slot {
 
   /** The other primary has given up: the worker comes back, or is replaced. */
   expect(): void {
-    this.#cancelRestart ??= this.#hooks.seam.setTimer(COME_BACK_MS, () => this.#giveUpWaiting(), {
-      hold: true,
-    });
+    const away = this.#away;
+    if (away === undefined) {
+      this.restart();
+      return;
+    }
+    const { seam } = this.#hooks;
+    this.#cancelRestart = seam.setTimer(COME_BACK_MS, () => this.#giveUpWaiting(away), { hold: true });
+    void away.ended.then(() => this.#giveUpWaiting(away));
   }
 
   /** The other primary has it for good. */
@@ -231,13 +238,12 @@ export class Slot {
     if (error !== undefined) this.#hooks.crashed(error, pause); // last: who listens may throw
   }
 
-  #giveUpWaiting(): void {
-    const away = this.#away;
+  #giveUpWaiting(away: Worker): void {
+    if (this.#away !== away) return; // it is back, or another primary's for good
     this.#away = undefined;
-    if (away !== undefined) {
-      away.kill('it was left to another primary, and has not come back');
-      this.#lose(away);
-    }
+    this.#cancelRestart?.();
+    away.kill('it was left to another primary, and has not come back');
+    this.#lose(away);
     this.restart();
   }
 

@@ -252,8 +252,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#heartbeat.stop();
     this.#context.changed(); // behind the last connection that is passed
     this.#send({ type: 'stop', drainMs: drain, ...(receipt === undefined ? {} : { receipt }) });
-    // One that has not said a word yet may know nothing of us.
-    if (!this.#heard) this.#running.kill('SIGTERM');
+    // One that has not said a word yet may know nothing of us, and one that was released does not listen.
+    if (!this.#heard || !this.#link?.open) this.#running.kill('SIGTERM');
     this.#killAfter(wasReady ? drain + 2 * exit : exit, 'it did not end when it was told to');
   }
 
@@ -330,16 +330,28 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const theirs: Fd[] = [];
     try {
       for (const stream of OUTPUT) {
-        const [ours, other] = UnixStream.pair();
-        theirs.push(Fd.dup(other));
-        other.destroy();
-        this.#read(stream, ours);
+        theirs.push(this.#openOutput(stream));
       }
     } catch {
       // No descriptors: it serves, and what it prints is lost.
     }
     this.#send({ ...welcome, output: OUTPUT.slice(0, theirs.length) }, theirs);
     Fd.closeAll(theirs);
+  }
+
+  /** @returns where it is to print */
+  #openOutput(stream: OutputStream): Fd {
+    const [ours, other] = UnixStream.pair();
+    try {
+      const fd = Fd.dup(other);
+      this.#read(stream, ours);
+      return fd;
+    } catch (error) {
+      ours.destroy();
+      throw error;
+    } finally {
+      other.destroy();
+    }
   }
 
   #onReady(): void {
