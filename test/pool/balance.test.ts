@@ -95,9 +95,11 @@ test('least: a worker whose connections have ended gets the next ones', async (t
   const clients = Array.from({ length: 6 }, () => connect(port));
   const pids = await Promise.all(clients.map((client) => client.ask()));
   const left = pids[0] as number;
+  const told = (): number | undefined => pool.status().workers.find(({ pid }) => pid === left)?.connections;
+  while (told() !== 3) await nextTurn();
   for (const [index, client] of clients.entries()) if (pids[index] === left) client.close();
   // It has told its load before it tells its figures.
-  while (pool.status().workers.find(({ pid }) => pid === left)?.connections !== 0) await nextTurn();
+  while (told() !== 0) await nextTurn();
   const later = Array.from({ length: 3 }, () => connect(port));
   assert.deepEqual(tally(await Promise.all(later.map((client) => client.ask()))), [3]);
   for (const client of [...clients, ...later]) client.close();

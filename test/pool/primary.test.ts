@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createHandoff, type Receipt } from 'fdpass';
 import type { Balance, PoolOptions, PoolStatus, RollReceipt } from 'fdpass/pool';
 import { type Child, startFixture } from '../helpers/child';
+import { freePort } from '../helpers/free-port';
 import { tmpDir } from '../helpers/tmp-dir';
 import { askWorker, hammerWorkers } from '../helpers/worker-client';
 
@@ -35,6 +36,8 @@ class Scene {
   readonly address: string;
   readonly #t: TestContext;
   readonly #options: Partial<PoolOptions>;
+  /** They end first: they would start workers anew. */
+  readonly primaries = new Set<number>();
   readonly #pids = new Set<number>();
 
   constructor(t: TestContext, options: Partial<PoolOptions> = {}) {
@@ -42,7 +45,7 @@ class Scene {
     this.#options = options;
     this.address = path.join(tmpDir(t), 'control');
     t.after(() => {
-      for (const pid of this.#pids) {
+      for (const pid of [...this.primaries, ...this.#pids]) {
         try {
           process.kill(pid, 'SIGKILL');
         } catch {} // it has ended, as it should
@@ -54,6 +57,7 @@ class Scene {
     const { address } = this;
     const options = { name: 'shop', address, workers: 2, ...QUICK, ...this.#options, ...more };
     const child = startFixture(this.#t, 'pool-primary', [JSON.stringify(options)]);
+    this.primaries.add(child.process.pid as number);
     const says = async (event: string): Promise<Said> => {
       for (;;) {
         const said = JSON.parse(await child.line()) as Said & { event: string; code: string };
@@ -164,7 +168,7 @@ test('upgrade() starts this program once more, which has the workers from there'
   const { receipt, message } = await first.says('upgrade');
   assert.equal(message, undefined);
   assert.equal(receipt.predecessor.pid, first.pid);
-  t.after(() => process.kill(receipt.pid, 'SIGKILL'));
+  scene.primaries.add(receipt.pid);
   if (first.child.process.exitCode === null) await once(first.child.process, 'exit'); // its stdout goes on
   const answer = await askWorker(first.port);
   assert.ok(pidsOf(first.status).includes(answer.pid));
@@ -203,6 +207,27 @@ test("orphans: 'drain': a primary that takes over keeps them", async (t) => {
   const first = await scene.serving();
   const second = await scene.serving();
   assert.deepEqual(pidsOf(second.status), pidsOf(first.status));
+});
+
+test('workers that open and close a port all the time are taken over and rolled, and no request fails', async (t) => {
+  const [port, other] = [await freePort(), await freePort()];
+  const exec = path.join(__dirname, '..', 'fixtures', 'reopening-worker.js');
+  const env = { PORT: String(port), OTHER: String(other) };
+  const scene = new Scene(t, { exec, register: true, env });
+  let primary: Primary = await scene.serving();
+  const stop = hammerWorkers(port);
+  for (let round = 0; round < 3; round++) {
+    const next = await scene.serving();
+    assert.equal((await primary.child.ended).code, 0);
+    primary = next;
+  }
+  primary.order('restart');
+  assert.equal((await primary.says('restart')).roll.replaced.length, 2);
+  const { answered, failed } = await stop();
+  assert.deepEqual(failed, []);
+  assert.ok(answered > 0);
+  primary.order('close');
+  await primary.says('close');
 });
 
 test('a worker that has crashed without a primary is replaced by the next one', async (t) => {

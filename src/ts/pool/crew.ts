@@ -18,6 +18,8 @@ export interface CrewHooks {
   ready(worker: Worker): void;
   ended(worker: Worker): void;
   output(worker: Worker, stream: OutputStream, chunk: Buffer): void;
+  /** Resolves when the workers of another primary have come: what one of them wants another one may bring. */
+  returned(): Promise<void>;
   /** A worker's program wants a roll. */
   roll(): Promise<unknown>;
 }
@@ -113,6 +115,7 @@ export class Crew {
   }
 
   async #listen(worker: Worker, { name, request, place }: WorkerMessage & { type: 'listen' }): Promise<void> {
+    await this.#hooks.returned();
     try {
       worker.answer(request, await this.#listeners.find(name, place, worker));
       this.#listeners.update();

@@ -47,6 +47,11 @@ export class PoolListener implements Service {
     return Promise.resolve(NOTHING);
   }
 
+  /** Another primary has it. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /** Whether this process is to accept. */
   accept(wanted: boolean): void {
     this.#wanted = wanted;

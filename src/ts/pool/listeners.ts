@@ -52,6 +52,8 @@ export interface ListenersOptions {
   registry: Registry;
   balance: Balance;
   sticky: StickyOptions;
+  /** False: another process has them, or is about to. */
+  mayClose(): boolean;
   /** This process cannot accept for want of descriptors, or a worker cannot be sent to. It goes on. */
   onError(error: Error): void;
 }
@@ -166,7 +168,7 @@ export class Listeners {
   /** The worker's program has closed its server of that name. */
   unlisten(name: string, user: User): void {
     for (const { users } of this.#sockets.filter((one) => one.name === name)) users.delete(user);
-    this.#closeUnused();
+    this.closeUnused();
     this.update();
   }
 
@@ -176,7 +178,7 @@ export class Listeners {
    */
   forget(user: User, { closeUnused }: { closeUnused: boolean }): void {
     for (const { users } of this.#sockets) users.delete(user);
-    if (closeUnused) this.#closeUnused();
+    if (closeUnused) this.closeUnused();
     this.update();
   }
 
@@ -205,6 +207,14 @@ export class Listeners {
       ({ group }, index) => this.#sockets.findIndex((one) => one.group === group) === index,
     );
     return first.map((socket) => ({ name: socket.name, address: this.#addressOf(socket) ?? '' }));
+  }
+
+  /** Another primary takes over: what it was not offered, because it is newer than the offer, comes to it with the workers. */
+  letGo(): void {
+    for (const socket of this.#sockets.filter(({ service }) => !service.paused)) {
+      this.#remove(socket);
+      this.#options.registry.forget(socket.key);
+    }
   }
 
   /** No more are bound. Those that are there the registry closes. */
@@ -267,13 +277,19 @@ export class Listeners {
     return this.#sockets.filter((one) => one.group === group).flatMap(({ users }) => [...users]);
   }
 
-  #closeUnused(): void {
+  /** Those that no worker has any more: clients would wait for somebody who never accepts. */
+  closeUnused(): void {
+    if (!this.#options.mayClose()) return;
     for (const socket of [...this.#sockets]) {
       if (this.#usersOf(socket.group).length > 0) continue;
-      this.#sockets.splice(this.#sockets.indexOf(socket), 1);
-      this.#reuseport.delete(socket.group);
+      this.#remove(socket);
       this.#options.registry.discard(socket.key);
     }
+  }
+
+  #remove(socket: PoolSocket): void {
+    this.#sockets.splice(this.#sockets.indexOf(socket), 1);
+    this.#reuseport.delete(socket.group);
   }
 
   #fdOf({ key }: ListenerRecord): Fd {

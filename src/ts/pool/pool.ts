@@ -21,6 +21,9 @@ import { type PoolRecord, Seat } from './seat';
 import { Slot, type SlotRecord } from './slot';
 import type { Identity, Worker, WorkerLink } from './worker';
 
+/** A primary that was superseded closes its sockets at once. While it has them their places cannot be bound anew. */
+const PREDECESSOR_CLOSES_MS = 1_000;
+
 /** Which worker something is about. */
 export interface WorkerInfo extends Identity {
   /** 0 if it could not be started. */
@@ -79,10 +82,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #scaled = false;
   #roll: Roll | undefined;
   #scaling = false;
+  /** No other primary has our sockets. */
+  #alone = true;
   #ends = false;
   #closing: Promise<void> | undefined;
   /** Whoever waits for workers to come back. */
   #onFull: () => void = () => {};
+  #returned: Promise<void> = Promise.resolve();
 
   /** @internal */
   constructor(settings: PoolSettings) {
@@ -104,13 +110,20 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       onError,
     });
     const { balance, sticky } = settings;
-    this.#listeners = new Listeners({ registry: this.#seat.registry, balance, sticky, onError });
+    this.#listeners = new Listeners({
+      registry: this.#seat.registry,
+      balance,
+      sticky,
+      mayClose: () => this.#alone && this.#seat.heir === undefined,
+      onError,
+    });
     this.#crew = new Crew(settings, this.#listeners, {
       meeting: () => this.#seat.meeting,
       ready: (worker) => this.emit('ready', infoOf(worker)),
       ended: (worker) => this.emit('exit', infoOf(worker), worker.fault, worker.dismissed),
       output: (worker, stream, chunk) => this.emit('output', infoOf(worker), stream, chunk),
       roll: () => this.restart(),
+      returned: () => this.#returned,
     });
   }
 
@@ -137,6 +150,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     await this.#seat.ready();
     await this.#untilFull(this.#seat.returnMs);
     this.#requireOpen();
+    if (!this.#seat.isPrimary) return; // the next one has them already
     await this.#fill();
   }
 
@@ -208,14 +222,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   async scale(size: number | 'max'): Promise<void> {
     this.#requireIdle();
     const wanted = readSize('size', size);
-    this.#scaling = true;
     this.#scaled = true;
-    try {
+    await this.#changeSize(async () => {
       for (const slot of this.#slots.splice(wanted)) void slot.vacate();
       await this.#grow(wanted);
-    } finally {
-      this.#scaling = false;
-    }
+    });
   }
 
   /**
@@ -273,6 +284,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       throw stateError(
         `the pool has the balance '${balance}', and its workers know no other: start this one with that, or end the pool first`,
       );
+    this.#alone = false;
     this.#listeners.inherit(listeners);
     this.#scaled = scaled;
     this.#slots = this.#newSlots(scaled ? size : this.#settings.workers, slots);
@@ -291,14 +303,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /** Until workers are in all places, or so many milliseconds have passed. */
   async #untilFull(ms: number): Promise<void> {
     if (ms === 0) return;
-    await new Promise<void>((resolve) => {
+    this.#returned = new Promise<void>((resolve) => {
       const stop = systemProcess.setTimer(ms, resolve, { hold: true });
       this.#onFull = () => {
-        if (this.#slots.some(({ empty }) => empty)) return;
+        if (this.#seat.isPrimary && this.#slots.some(({ empty }) => empty)) return;
         stop();
         resolve();
       };
     });
+    await this.#returned;
     this.#onFull = () => {};
   }
 
@@ -306,7 +319,23 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   async #fill(): Promise<void> {
     const empty = this.#slots.filter((slot) => slot.empty);
     if (empty.length < this.size) for (const slot of empty) slot.restart();
-    else await this.#fillAll(empty);
+    else await this.#changeSize(() => this.#fillAll(empty));
+  }
+
+  #beAlone(): void {
+    this.#alone = true;
+    // Also what workers have closed while there was no primary. One that boots has not asked yet.
+    if (this.#slots.every(({ serves }) => serves)) this.#listeners.closeUnused();
+  }
+
+  /** No other primary takes over meanwhile. */
+  async #changeSize(change: () => Promise<void>): Promise<void> {
+    this.#scaling = true;
+    try {
+      await change();
+    } finally {
+      this.#scaling = false;
+    }
   }
 
   async #fillAll(slots: readonly Slot[]): Promise<void> {
@@ -363,10 +392,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       if (this.#ends) void slot.vacate();
       else slot.release();
     }
+    if (!this.#ends) this.#listeners.letGo();
+    this.#onFull();
   }
 
   #onAnnounced<E extends keyof HandoffEvents>(event: E, args: HandoffEvents[E]): void {
     if (event === 'superseded') for (const slot of this.#slots) slot.forget();
+    if (event === 'aborted' || event === 'rolledback') this.#listeners.closeUnused();
+    if (event === 'confirmed' && !this.#alone)
+      systemProcess.setTimer(PREDECESSOR_CLOSES_MS, () => this.#beAlone());
     this.emit(event, ...(args as never));
   }
 

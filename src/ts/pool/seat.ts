@@ -80,6 +80,17 @@ export class Seat {
     return this.#tenure?.predecessor;
   }
 
+  /** It has the workers, or is about to. */
+  get isPrimary(): boolean {
+    return this.state === 'starting' || this.state === 'probation' || this.state === 'serving';
+  }
+
+  /** The process that is taking over. */
+  get heir(): number | undefined {
+    const pid = this.#tenure?.busy?.pid;
+    return pid === process.pid ? undefined : pid;
+  }
+
   get state(): HandoffState {
     return this.#tenure?.state ?? 'serving';
   }
@@ -149,12 +160,8 @@ export class Seat {
   requireWorkers(): void {
     if (this.state !== 'serving' && this.state !== 'probation')
       throw stateError(`a primary that is ${this.state} has no workers to change`);
-    const busy = this.state === 'serving' ? this.#tenure?.busy : undefined;
-    if (busy?.pid !== undefined && busy.pid !== process.pid)
-      throw new FdpassError(
-        'ERR_POOL_BUSY',
-        `process ${busy.pid} is taking over: its state is ${busy.state}`,
-      );
+    if (this.heir !== undefined)
+      throw new FdpassError('ERR_POOL_BUSY', `process ${this.heir} is taking over: wait for it`);
   }
 
   /** A listener has come that this process may have to remove the file of. */

@@ -43,6 +43,8 @@ export class Slot {
   #crash: { reason: string; at: number } | undefined;
   #cancelRestart: (() => void) | undefined;
   #wanted = true;
+  /** Another primary has the workers. */
+  #released = false;
 
   /** @param past of this place, as another primary has told it */
   constructor(number: number, hooks: SlotHooks, past: SlotRecord = { number, generation: 0, restarts: 0 }) {
@@ -63,12 +65,17 @@ export class Slot {
     return this.#current === undefined;
   }
 
+  get serves(): boolean {
+    return this.#current?.serves === true;
+  }
+
   get record(): SlotRecord {
     return { number: this.number, generation: this.#generation, restarts: this.#restarts };
   }
 
   /** Resolves when its first worker serves, probation included. @throws WorkerError, SystemError; the slot is empty then */
   async fill(): Promise<void> {
+    if (!this.#wanted || this.#released) throw closedError('Pool');
     const worker = this.#start();
     this.#current = worker;
     try {
@@ -134,6 +141,7 @@ export class Slot {
 
   /** Leaves its worker to another primary, and ends what does not serve yet. */
   release(): void {
+    this.#released = true;
     this.#cancelRestart?.();
     this.#cancelRestart = undefined;
     if (this.#next !== undefined) this.#dismiss(this.#next);
@@ -145,6 +153,7 @@ export class Slot {
 
   /** The other primary has given up: the worker comes back, or is replaced. */
   expect(): void {
+    this.#released = false;
     const away = this.#away;
     if (away === undefined) {
       this.restart();
@@ -232,7 +241,7 @@ export class Slot {
   }
 
   #restartLater(servedMs: number, error?: Error): void {
-    if (!this.#wanted) return;
+    if (!this.#wanted || this.#released) return;
     const pause = this.#backOff.pause(servedMs);
     this.#cancelRestart = this.#hooks.seam.setTimer(pause, () => this.restart(), { hold: true });
     if (error !== undefined) this.#hooks.crashed(error, pause); // last: who listens may throw
@@ -250,6 +259,7 @@ export class Slot {
   /** As after a crash. */
   restart(): void {
     this.#cancelRestart = undefined;
+    if (!this.#wanted || this.#released) return;
     this.#restarts++;
     try {
       const worker = this.#start();

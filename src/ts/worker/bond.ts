@@ -48,6 +48,8 @@ export interface Given {
 }
 
 interface Question {
+  name: string;
+  place: PlaceRequest;
   give(given: Given): void;
   refuse(error: Error): void;
 }
@@ -109,13 +111,12 @@ export class Bond {
    * @throws what listen() of a Handoff throws; ERR_HANDOFF_HOLDER_GONE: the primary is gone
    */
   ask(name: string, place: PlaceRequest): Promise<Given> {
-    const link = this.#link;
-    if (link === undefined || !this.connected) return Promise.reject(primaryGone());
+    if (!this.connected && !this.#looks) return Promise.reject(primaryGone());
     const request = ++this.#lastRequest;
     return new Promise((give, refuse) => {
-      this.#questions.set(request, { give, refuse });
+      this.#questions.set(request, { name, place, give, refuse });
       this.#holdProcess();
-      link.send({ type: 'listen', request, name, place });
+      this.send({ type: 'listen', request, name, place }); // or when there is a primary again
     });
   }
 
@@ -148,6 +149,11 @@ export class Bond {
     this.#link?.close();
     this.#link = undefined;
     this.#refuseAll();
+  }
+
+  /** It serves, and looks for the next primary when there is none: that one answers what the last one has not. */
+  get #looks(): boolean {
+    return !this.#closed && this.#pool !== undefined && this.#handlers.belongings().ready;
   }
 
   /** @returns true: welcome */
@@ -243,7 +249,7 @@ export class Bond {
       return;
     }
     this.#link = undefined;
-    this.#refuseAll();
+    if (!this.#looks) this.#refuseAll();
     this.#lookLater(released ? 0 : LOOK_MS);
     this.#handlers.onOrphaned(released);
   }
@@ -262,6 +268,8 @@ export class Bond {
       const hello: WorkerMessage = { type: 'hello', versions: LINK_VERSIONS, pid: process.pid, back };
       if (await this.#introduce(socket, hello, fds)) {
         this.#handlers.onAdopted();
+        for (const [request, { name, place }] of this.#questions)
+          this.send({ type: 'listen', request, name, place });
         return;
       }
     }

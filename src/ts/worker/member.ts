@@ -175,11 +175,11 @@ export class Member {
 
   /** The program has closed that one itself. */
   forget(name: string): void {
-    this.#bond?.send({ type: 'unlisten', name });
     this.#held.delete(name);
     this.#passed.delete(name);
     this.#servers.delete(name);
     this.#registry.forget(name);
+    this.#bond?.send({ type: 'unlisten', name }); // the primary may bind that place anew: our duplicate is closed
   }
 
   /** Listens on everything that was claimed and does not listen yet. */

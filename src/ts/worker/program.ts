@@ -60,7 +60,7 @@ export class Program {
     if (path !== undefined) Object.assign(server, { _pipeName: path }); // for address()
     this.#open(server, listening, wanted)
       .catch((error: Error) => {
-        if (listening.closed) return;
+        if (listening.closed || this.#leaving) return; // it would only end what is under way
         this.#servers.delete(server);
         failLater(server, Object.assign(error, fieldsOfNode(wanted)));
       })
