@@ -55,7 +55,9 @@ export class Registry {
   #stateLabel: StateLabel | undefined;
   readonly #ticketKeys = new Map<string, string>();
   /** Of listeners that the program has closed: their connections go on. */
-  readonly #former: Service[] = [];
+  #former: Service[] = [];
+  /** By those whose connections have all ended: nothing else is kept of them. */
+  #acceptedBefore = 0;
   /** Those that the program has taken: they are its own. */
   readonly #taken = new Set<string>();
 
@@ -184,7 +186,7 @@ export class Registry {
 
   /** Connections that were accepted so far. */
   get accepted(): number {
-    return this.#services.reduce((sum, { accepted }) => sum + accepted, 0);
+    return this.#services.reduce((sum, { accepted }) => sum + accepted, this.#acceptedBefore);
   }
 
   /** Connections that are open. */
@@ -274,7 +276,9 @@ export class Registry {
     this.#listeners.delete(name);
     listener.service.stop(listener.fd);
     listener.fd.close();
-    this.#former.push(listener.service);
+    const former = [...this.#former, listener.service];
+    this.#former = former.filter(({ open }) => open > 0);
+    for (const { open, accepted } of former) if (open === 0) this.#acceptedBefore += accepted;
   }
 
   /** The same of one that nobody is to have after us: its file goes, too. */

@@ -60,6 +60,7 @@ export class Crew {
   /** It has found this primary, with the listeners that it holds. Takes the link and the descriptors over. */
   takeBack(worker: Worker, hello: Return, link: WorkerLink, fds: readonly Fd[]): void {
     const { listeners } = hello.back;
+    this.#listeners.forget(worker, { closeUnused: false }); // it may have closed some while it had no primary
     for (const [index, held] of listeners.entries()) {
       const fd = fds[index];
       if (fd !== undefined) this.#listeners.bringBack(held, fd, worker);
@@ -118,7 +119,8 @@ export class Crew {
     await this.#hooks.returned();
     try {
       worker.answer(request, await this.#listeners.find(name, place, worker));
-      this.#listeners.update();
+      if (this.#workers.has(worker)) this.#listeners.update();
+      else this.#listeners.forget(worker, { closeUnused: true }); // it has ended meanwhile
     } catch (error) {
       worker.refuse(request, error as Error);
     }

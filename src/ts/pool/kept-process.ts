@@ -9,10 +9,11 @@ const LOOK_MS = 100;
 export function keptProcess(pid: number, seam: ProcessSeam): Running {
   const lifeOf = seam.remember(pid);
   const isGone = (): boolean => ['gone', 'unknown'].includes(lifeOf());
+  let stopLooking = (): void => {};
   const ended = new Promise<WorkerEnd>((resolve) => {
     const look = (): void => {
       if (isGone()) resolve({ code: null, signal: null });
-      else seam.setTimer(LOOK_MS, look, { hold: true });
+      else stopLooking = seam.setTimer(LOOK_MS, look, { hold: true });
     };
     look();
   });
@@ -28,7 +29,7 @@ export function keptProcess(pid: number, seam: ProcessSeam): Running {
         if (!hasCode(error, 'ESRCH', 'EPERM')) throw error;
       }
     },
-    leave() {},
+    leave: () => stopLooking(),
     output: {},
   };
 }

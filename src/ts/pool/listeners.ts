@@ -111,9 +111,9 @@ export class Listeners {
       const there = own ? await placeOf({ ...request, ...sharing }) : place;
       const delivery = this.#deliveryOf(request.kind);
       socket = this.#add({ ...this.#kinOf(first), name, slot, delivery }, there);
-      await this.#options.registry.start();
     }
-    socket.users.add(user);
+    socket.users.add(user); // at once: what nobody uses is closed
+    await this.#options.registry.start();
     const { delivery, ticketKeys } = socket;
     return { fd: this.#fdOf(socket), delivery, ticketKeys };
   }

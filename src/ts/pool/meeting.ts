@@ -43,6 +43,9 @@ export function meetingAddress(control: UnixAddress): UnixAddress {
   return control.kind === 'path' ? UnixAddress.path(name) : UnixAddress.abstract(name);
 }
 
+/** From connecting to the first word. */
+const HELLO_MS = 5_000;
+
 /** Orphans of a whole pool come at once, and try again. */
 const BACKLOG = 128;
 
@@ -148,6 +151,7 @@ export class Meeting implements Service {
     }
     const link: WorkerLink = new Link<PrimaryMessage, WorkerMessage>(socket, readWorkerMessage, {
       onMessage: (message, fds) => {
+        clearTimeout(late);
         this.#strangers.delete(link);
         if (message.type === 'hello' && message.back !== undefined) {
           this.#hooks.onReturn({ ...(message as Return), pid }, link, fds); // what it says of itself may be wrong
@@ -160,6 +164,7 @@ export class Meeting implements Service {
       onEnd: () => this.#strangers.delete(link),
     });
     this.#strangers.add(link);
+    const late = setTimeout(() => this.#turnAway(link), HELLO_MS).unref();
   }
 
   #turnAway(link: WorkerLink): void {

@@ -114,7 +114,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       registry: this.#seat.registry,
       balance,
       sticky,
-      mayClose: () => this.#alone && this.#seat.heir === undefined,
+      mayClose: () => this.#alone && this.#seat.isPrimary && this.#seat.heir === undefined,
       onError,
     });
     this.#crew = new Crew(settings, this.#listeners, {
@@ -236,7 +236,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * @throws as upgrade() of a Handoff: this process has its workers, or has them again
    */
   async upgrade(options?: UpgradeOptions): Promise<Receipt> {
-    return await this.#seat.upgrade(options);
+    try {
+      return await this.#seat.upgrade(options);
+    } finally {
+      this.#listeners.closeUnused(); // what had to stay for the successor
+    }
   }
 
   /** What keeps another primary, or another change, waiting. @internal */

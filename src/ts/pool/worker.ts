@@ -151,7 +151,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#connect(link);
     this.#heard = true;
     this.#readyAt ??= this.#context.seam.now();
-    this.#onHello(hello);
+    if (!this.#onHello(hello)) return;
     this.#heartbeat.start();
     this.#confirm();
   }
@@ -309,13 +309,14 @@ export class Worker extends EventEmitter<WorkerEvents> {
     }
   }
 
-  #onHello({ versions, pid, back }: WorkerMessage & { type: 'hello' }): void {
+  /** @returns false: we do not understand each other. One that serves lets its connections end */
+  #onHello({ versions, pid, back }: WorkerMessage & { type: 'hello' }): boolean {
     const version = commonLinkVersion(versions);
     if (version === undefined) {
-      this.kill(
-        `its fdpass speaks versions ${versions.join(' to ')} of the protocol of pools, and this one does not`,
-      );
-      return;
+      const fault = `its fdpass speaks versions ${versions.join(' to ')} of the protocol of pools, and this one does not`;
+      if (back === undefined) this.kill(fault);
+      else this.#onLeaving(fault);
+      return false;
     }
     // A wrapper may have started the program: that one is the worker, and the one that is told to end.
     if (this.#running.threadId === undefined && descendsFrom(pid, this.#running.pid)) this.#pid = pid;
@@ -323,6 +324,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const welcome = { type: 'welcome', version, worker, generation, pid: process.pid } as const;
     if (back === undefined || !this.#context.seesOutput) this.#send(welcome);
     else this.#sendWithPipes(welcome);
+    return true;
   }
 
   /** What it has printed to is another primary's, or broken. */
