@@ -6,7 +6,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Balance, createPool, type Pool, type PoolOptions } from 'fdpass/pool';
+import { type Balance, byCookie, createPool, type Pool, type PoolOptions } from 'fdpass/pool';
 import { hammerWorkers } from '../helpers/worker-client';
 
 const EXEC = path.join(__dirname, '..', 'fixtures', 'pool-worker.js');
@@ -158,6 +158,18 @@ test('sticky by a function: clients that send the same key first go to one worke
     workers.set(user, pid);
   }
   assert.equal(new Set(workers.values()).size, 2);
+});
+
+test('sticky: a first visit, which has no cookie, is told by its address at once', async (t) => {
+  const sticky = { key: byCookie('session'), timeoutMs: 2 ** 31 - 1 };
+  const { port } = await open(t, { balance: 'sticky', sticky });
+  const pids: number[] = [];
+  for (let visit = 0; visit < 3; visit++) {
+    const client = connect(port);
+    pids.push(await client.ask());
+    client.close();
+  }
+  assert.equal(tally(pids).length, 1);
 });
 
 test('a client that is connected and has not been served is not lost when its worker leaves', async (t) => {

@@ -102,7 +102,8 @@ export class FirstBytes implements Route {
     const head = this.#peek(fd);
     if (head === null || head === undefined) return head;
     try {
-      return this.#options.key(head) ?? (head.length === this.#options.maxBytes ? null : undefined);
+      const found = this.#options.key(head);
+      return found === undefined && head.length === this.#options.maxBytes ? null : found;
     } catch (error) {
       this.#options.onError(error as Error);
       return null;
