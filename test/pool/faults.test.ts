@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Balance, createPool, type Pool, type PoolOptions } from 'fdpass/pool';
+import { type Balance, createPool, type Pool, type PoolOptions, type WorkerError } from 'fdpass/pool';
 import { askWorker } from '../helpers/worker-client';
 
 const EXEC = path.join(__dirname, '..', 'fixtures', 'pool-worker.js');
@@ -48,6 +48,19 @@ test('a worker that talks nonsense is ended, and told', async (t) => {
   const [error] = (await crashed) as [Error];
   assert.match(error.message, /what it says makes no sense: a worker does not say riddles/);
   await askWorker(port);
+});
+
+test('what a worker prints to stderr behind the end of its link is told', async () => {
+  const script = `
+    require('node:fs').closeSync(3);
+    setTimeout(() => { console.error('no database'); process.exitCode = 3; }, 50);`;
+  await assert.rejects(
+    createPool({ command: [process.execPath, '-e', script], workers: 1, output: 'event', ...QUICK }),
+    (error: WorkerError) => {
+      assert.deepEqual([error.stderr, error.exitCode], ['no database\n', 3]);
+      return true;
+    },
+  );
 });
 
 test('a worker that does not end when it is told to is killed when its time is over', async (t) => {

@@ -112,7 +112,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #fault: string | undefined;
   #ownEnd: WorkerEnd | undefined;
   #dismissed = false;
+  /** Kept until it is confirmed, or has ended. */
   #stderr = Buffer.alloc(0);
+  #confirmed = false;
   #deadline = () => {};
   #resolveEnded: () => void = () => {};
 
@@ -369,6 +371,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   #confirm(): void {
     this.#send({ type: 'confirmed' });
+    this.#confirmed = true;
     this.#stderr = Buffer.alloc(0);
     this.#phase = 'serving';
     this.#context.changed();
@@ -451,7 +454,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   #read(stream: OutputStream, from: Readable): void {
     from.on('data', (chunk: Buffer) => {
-      if (stream === 'stderr' && (this.#phase === 'starting' || this.#phase === 'probation'))
+      // After its link has ended, too: its last words are why.
+      if (stream === 'stderr' && !this.#confirmed)
         this.#stderr = Buffer.concat([this.#stderr, chunk]).subarray(-STDERR_TAIL_BYTES);
       this.emit('output', stream, chunk);
     });
