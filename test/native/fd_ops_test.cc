@@ -1,7 +1,13 @@
 // Tests of core/fd_ops.h.
 #include "core/fd_ops.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+
+#include <array>
+#include <cstddef>
 
 #include "check.h"
 #include "pipe.h"
@@ -30,7 +36,51 @@ mode_t ModeOf(int fd) {
   return status.st_mode & 07777;
 }
 
+// From 400: numbers that nothing else has.
+std::array<int, 6> OpenNumbers() {
+  const Pipe pipe;
+  const std::array<int, 6> numbers{400, 401, 402, 404, 409, 408};
+  for (const int number : numbers) ::dup2(pipe.reader.get(), number);
+  ::dup2(pipe.reader.get(), 403);  // somebody else's
+  return numbers;
+}
+
+bool ClosesThoseAlone() {
+  const auto numbers = OpenNumbers();
+  fdpass::CloseAll(numbers.data(), numbers.size());
+  for (const int number : numbers) {
+    if (IsOpen(number)) return false;
+  }
+  return IsOpen(403);
+}
+
+// As a kernel before 5.9, and the seccomp(2) filters of old containers. For good.
+void WithoutCloseRange() {
+  std::array<sock_filter, 4> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  sock_fprog program{filter.size(), filter.data()};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 }  // namespace
+
+TEST("many are closed, and none between them") {
+  CHECK_EQ(InChild([] { return ClosesThoseAlone() ? 0 : 1; }), 0);
+}
+
+TEST("many are closed where there is no close_range()") {
+  CHECK_EQ(InChild([] {
+             WithoutCloseRange();
+             const bool refused = fdpass::SysCloseRange(400, 401) == -1 && errno == ENOSYS;
+             return refused && ClosesThoseAlone() ? 0 : 1;
+           }),
+           0);
+}
 
 TEST("a duplicate refers to the same thing and closes on exec") {
   const Pipe pipe;

@@ -14,6 +14,15 @@ Result<UniqueFd> Duplicate(BorrowedFd from) {
   return UniqueFd(fd);
 }
 
+void CloseAll(const int* fds, size_t count) {
+  for (size_t begin = 0, end = 0; begin < count; begin = end) {
+    for (end = begin + 1; end < count && fds[end] == fds[end - 1] + 1; end++) {
+    }
+    if (end - begin > 1 && SysCloseRange(fds[begin], fds[end - 1]) == 0) continue;
+    for (size_t i = begin; i < end; i++) SysClose(fds[i]);
+  }
+}
+
 Result<void> Redirect(BorrowedFd from, BorrowedFd to) {
   if (from.get() == to.get()) {
     // dup2(2) does nothing then, and leaves the close-on-exec flag set.

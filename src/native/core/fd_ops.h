@@ -1,6 +1,8 @@
 // Operations that any descriptor allows, whatever it refers to.
 #pragma once
 
+#include <cstddef>
+
 #include "result.h"
 #include "unique_fd.h"
 
@@ -8,6 +10,11 @@ namespace fdpass {
 
 // F_DUPFD_CLOEXEC from 3: a duplicate never lands on stdin, stdout or stderr. fcntl(2)
 Result<UniqueFd> Duplicate(BorrowedFd from);
+
+// close(2) of each, which are the caller's: it is their owner no more. Numbers that follow each
+// other, as those of one message do, take one system call: close_range(2), where the kernel has it.
+// Errors cannot be acted on.
+void CloseAll(const int* fds, size_t count);
 
 // Makes `to` refer to what `from` refers to and survive exec; what `to` was before is closed.
 // dup2(2)

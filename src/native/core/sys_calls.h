@@ -13,9 +13,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// Linux 5.9; newer than the headers of some systems that have a compiler for this.
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 namespace fdpass {
 
 inline int SysClose(int fd) { return static_cast<int>(::syscall(SYS_close, fd)); }
+
+inline int SysCloseRange(int first, int last) {
+  return static_cast<int>(::syscall(SYS_close_range, first, last, 0));
+}
 
 inline ssize_t SysSend(int socket, const void* data, size_t size, int flags) {
   return ::syscall(SYS_sendto, socket, data, size, flags, nullptr, 0);

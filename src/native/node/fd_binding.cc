@@ -29,7 +29,8 @@ void CloseFd(Napi::Env env, int number) { Close(EnvData::Of(env), number); }
 void CloseFds(Napi::Env env, Bytes fds, int count) {
   const auto* numbers = reinterpret_cast<const int*>(fds.data);
   EnvData* env_data = EnvData::Of(env);
-  for (int i = 0; i < count; i++) Close(env_data, numbers[i]);
+  CloseAll(numbers, static_cast<size_t>(count));
+  for (int i = 0; i < count; i++) env_data->Disown(numbers[i]);
 }
 
 // ownFd(fd), disownFd(fd)
