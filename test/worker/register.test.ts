@@ -104,6 +104,16 @@ test("exclusive listeners, handles and descriptors are the program's own", async
   assert.deepEqual(primary.asked, []);
 });
 
+test('a port that a program wants to share is bound by the pool', async (t) => {
+  const primary = new FakePrimary(t);
+  const worker = run(primary, 'reusePort');
+  await worker.hears('ready');
+  assert.deepEqual(
+    primary.asked.map(({ place }) => place),
+    [{ kind: 'stream', port: 0, host: '127.0.0.1', reusePort: true, backlog: 511 }],
+  );
+});
+
 test('what listen() throws without a pool it throws in one; an address that is taken is an error event', async (t) => {
   const primary = new FakePrimary(t);
   const worker = run(primary, 'twice');

@@ -42,7 +42,7 @@ export function readListenArguments(args: readonly unknown[]): Wanted | undefine
   const own = [options.fd, options.handle, options._handle].some(
     (given) => given !== undefined && given !== null,
   );
-  if (own || isHandle(args[0]) || options.exclusive === true || options.reusePort === true) return undefined;
+  if (own || isHandle(args[0]) || options.exclusive === true) return undefined;
   const { signal } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) return undefined;
   const backlog =
@@ -76,15 +76,17 @@ function readBacklog(value: unknown): number | undefined {
 
 type Listener = Pick<Wanted, 'name' | 'anyPort' | 'place' | 'address' | 'path'>;
 
-function tcp(port: number, { host, ipv6Only }: ListenOptions, backlog: number): Listener {
+/** What shares its port is the pool's, too: a socket of the worker's own would lose who waits in it when the worker leaves. */
+function tcp(port: number, { host, ipv6Only, reusePort }: ListenOptions, backlog: number): Listener {
   const where = typeof host === 'string' && host !== '' ? { host } : {};
   const address = `${where.host ?? '::'}:${port}`;
   const only = ipv6Only === true ? { ipv6Only } : {};
+  const shares = reusePort === true ? { reusePort } : {};
   return {
     name: listenerName('tcp', address),
     address,
     anyPort: port === 0,
-    place: { kind: 'stream', port, ...where, ...only, backlog },
+    place: { kind: 'stream', port, ...where, ...only, ...shares, backlog },
     path: undefined,
   };
 }
