@@ -63,6 +63,22 @@ test('what a worker prints to stderr behind the end of its link is told', async 
   );
 });
 
+test('a worker whose fdpass speaks another version of the protocol is ended, and the versions are told', async () => {
+  const script = `
+    const { Fd, UnixSeqpacket } = require('fdpass');
+    const hello = { type: 'hello', versions: [7, 9], pid: process.pid };
+    void UnixSeqpacket.adopt(Fd.adopt(3)).send(JSON.stringify(hello));
+    setInterval(() => {}, 60_000);`;
+  await assert.rejects(
+    createPool({ command: [process.execPath, '-e', script], workers: 1, cwd: path.dirname(EXEC), ...QUICK }),
+    {
+      code: 'ERR_POOL_WORKER',
+      message:
+        /was no good: its fdpass speaks versions 7 to 9 of the protocol of pools, and this one 1 to 1$/,
+    },
+  );
+});
+
 test('a worker that does not end when it is told to is killed when its time is over', async (t) => {
   const timeouts = { drain: 300, exit: 100, warm: 20_000 };
   const { pool } = await open(t, { exec: EXEC, execArgv: [], workers: 1, timeouts });

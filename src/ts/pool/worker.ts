@@ -14,6 +14,7 @@ import { UnixStream } from '../sockets/stream';
 import { Link } from '../worker/link';
 import {
   commonLinkVersion,
+  LINK_VERSIONS,
   type OutputStream,
   type PrimaryMessage,
   readWorkerMessage,
@@ -315,7 +316,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #onHello({ versions, pid, back }: WorkerMessage & { type: 'hello' }): boolean {
     const version = commonLinkVersion(versions);
     if (version === undefined) {
-      const fault = `its fdpass speaks versions ${versions.join(' to ')} of the protocol of pools, and this one does not`;
+      const [theirs, ours] = [versions, LINK_VERSIONS].map((range) => range.join(' to '));
+      const fault = `its fdpass speaks versions ${theirs} of the protocol of pools, and this one ${ours}`;
       if (back === undefined) this.kill(fault);
       else this.#onLeaving(fault);
       return false;
