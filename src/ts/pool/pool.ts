@@ -33,6 +33,8 @@ export interface WorkerInfo extends Identity {
 export interface PoolEvents {
   /** A worker serves, on probation at first. */
   ready: [worker: WorkerInfo];
+  /** A worker that another primary had started serves here from now on, as it was started. */
+  kept: [worker: WorkerInfo];
   /** A worker has ended, for this reason; `told`: the pool had told it to. */
   exit: [worker: WorkerInfo, reason: string, told: boolean];
   /**
@@ -383,10 +385,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #onReturn(hello: Return, link: WorkerLink, fds: Fd[]): void {
     const { worker: number, generation } = hello.back;
     const slot = this.#slots.find((one) => one.number === number);
-    const worker = slot?.awayWith(hello.pid) ?? this.#crew.keep({ worker: number, generation }, hello.pid);
+    const away = slot?.awayWith(hello.pid);
+    const worker = away ?? this.#crew.keep({ worker: number, generation }, hello.pid);
     this.#crew.takeBack(worker, hello, link, fds);
     this.#seat.ownNames();
     if (slot === undefined || !slot.take(worker)) worker.stop(); // there is one in its place
+    else if (away === undefined) this.emit('kept', infoOf(worker));
     this.#onFull();
   }
 
