@@ -74,7 +74,8 @@ test('the other commands find it by its name, and a second one of that name is r
   const second = await startRun(t, ['-i', '1']).end();
   assert.equal(second.code, 1);
   assert.match(second.stderr, /^fdpass run: the start has failed: shop runs already, as process \d+; /);
-  assert.equal((await command('status', 'shop')).code, 0, 'the first one serves on');
+  const later = JSON.parse((await command('status', 'shop', '--json')).stdout).status;
+  assert.deepEqual([later.pid, later.lastFailure], [run.process.pid, undefined], 'the first one serves on');
   run.process.kill('SIGTERM');
   assert.equal((await run.end()).code, 0);
 });
@@ -121,6 +122,24 @@ test('abort calls a roll off, and the workers that were not replaced serve on', 
     'fdpass run: the roll has stopped, the old workers serve on: the roll was ended: called off by fdpass abort',
   );
   assert.equal(JSON.parse(await ask({ port })).generation, 1);
+  run.process.kill('SIGTERM');
+  assert.equal((await run.end()).code, 0);
+});
+
+test('a roll that has failed is in the status, and what a worker died of is told once', async (t) => {
+  const port = await freePort();
+  const run = startRun(t, ['-i', '1', '--probation', '400'], { PORT: String(port), FAULT: 'crash@2' });
+  await run.says('fdpass run: 1 worker serves\n');
+  const env = { ...process.env, XDG_RUNTIME_DIR: runtime(t) };
+  const command = (...args: string[]) =>
+    within(args.join(' '), () => start(t, process.execPath, [fdpass, ...args], { env }).ended);
+  const rolled = await command('restart', 'shop', '--json');
+  assert.equal(rolled.code, 2, rolled.stderr);
+  const { reason, stderr } = JSON.parse(rolled.stdout);
+  assert.match(reason, /^worker 1 \(pid \d+\) was no good: it has ended with exit code 5$/);
+  assert.equal(stderr, 'no luck\n');
+  const { lastFailure } = JSON.parse((await command('status', 'shop', '--json')).stdout).status;
+  assert.deepEqual([lastFailure.code, lastFailure.reason], ['ERR_POOL_WORKER', reason]);
   run.process.kill('SIGTERM');
   assert.equal((await run.end()).code, 0);
 });

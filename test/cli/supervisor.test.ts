@@ -6,6 +6,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import test from 'node:test';
 import type { Receipt } from 'fdpass';
+import type { WorkerError } from 'fdpass/pool';
 import { Announcer } from '#fdpass/cli/announcer';
 import type { RunPool, RunWorker } from '#fdpass/cli/run-pool';
 import { Supervisor } from '#fdpass/cli/supervisor';
@@ -275,7 +276,7 @@ test('lines of workers have their prefix and their stream, a crash is told in on
   pool.print(worker, { stdout: 'hello\nworld', stderr: 'oh\n' });
   await says('shop/2.3 | oh\n');
   pool.begun.resolve();
-  pool.emit('crash', new Error('worker 2 (pid 123) ended with exit code 1\nmore'), 200);
+  pool.emit('crash', new Error('worker 2 (pid 123) ended with exit code 1\nmore') as WorkerError, 200);
   await says('fdpass run: worker 2 (pid 123) ended with exit code 1; again in 200 ms\n');
   pool.emit('exit', worker, 'exit code 1', false);
   signals.emit('SIGTERM');

@@ -1,6 +1,6 @@
 // What /proc tells of another process, and what follows from it for a peer whose connection is over.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -32,6 +32,20 @@ test('a process runs, is stopped, runs on, and is gone before it is reaped', {
 
 test('of no process, and of this very one, nothing is known', () => {
   for (const pid of [0, 2 ** 22 + 1, process.pid]) assert.equal(rememberProcess(pid)(), 'unknown');
+});
+
+test('a process that has no free descriptor still knows who runs, and what memory it has', () => {
+  const [life, memory] = ['handoff/life', 'base/memory'].map((name) =>
+    JSON.stringify(require.resolve(`#fdpass/${name}`)),
+  );
+  const script = `
+    const lifeOf = require(${life}).rememberProcess(process.ppid);
+    const { residentBytes } = require(${memory});
+    try { for (;;) require('node:fs').openSync('/dev/null'); } catch {}
+    console.log(lifeOf(), residentBytes() > 2 ** 20);`;
+  const limited = ['-c', 'ulimit -n 60; exec "$@"', 'sh', process.execPath, '-e', script];
+  const { stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8', timeout: 20_000 });
+  assert.equal(stdout, 'running true\n', stderr);
 });
 
 /** Lets time pass at once; says what was found, and after how long. */

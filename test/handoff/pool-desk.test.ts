@@ -166,3 +166,15 @@ test('a service that is no pool refuses what only a pool can', async (t) => {
   const result = await ask({ address, command: 'restart', more: { supervisor: true } });
   assert.deepEqual(result, { outcome: 'refused', reason });
 });
+
+test('logs of a pool that does not see them, and of a worker that is not there, are refused', async (t) => {
+  const pool = await FakePool.open(t);
+  pool.workers = [workerStatus(1)];
+  const refused = await askPool(pool, 'logs', { more: { worker: 9 } });
+  assert.deepEqual(refused, { outcome: 'refused', reason: 'the pool has no worker 9' });
+  assert.deepEqual(await askPool(pool, 'logs', { more: { worker: 1 } }), { outcome: 'logs' });
+  pool.keepsLogs = false;
+  const blind = await askPool(pool, 'logs');
+  assert.ok(blind.outcome === 'refused');
+  assert.match(blind.reason, /its workers print where the process that holds the pool does/);
+});

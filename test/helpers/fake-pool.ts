@@ -50,6 +50,10 @@ export class FakePool implements PoolHooks {
     this.address = address;
   }
 
+  get logs(): PoolHooks['logs'] {
+    return this.keepsLogs ? this.#logs : undefined;
+  }
+
   changing(): 'rolling' | undefined {
     return this.progress && 'rolling';
   }
@@ -88,7 +92,8 @@ export class FakePool implements PoolHooks {
     return this.onScale(size);
   }
 
-  readonly logs = {
+  keepsLogs = true;
+  readonly #logs = {
     recent: ({ lines, worker }: Pick<LogQuery, 'lines' | 'worker'>): LogLine[] =>
       this.lines
         .filter((line) => worker === undefined || line.worker === worker)

@@ -73,7 +73,7 @@ for (const kind of kinds) {
     const waiting = askWorker(port); // nobody is there to accept it
     const [error, pauseMs] = (await crash) as [NodeJS.ErrnoException, number];
     assert.equal(error.code, 'ERR_POOL_WORKER');
-    assert.match(error.message, /^worker 1 \(pid \d+\) was no good: it has ended with exit code 4$/);
+    assert.match(error.message, /^worker 1 \((pid|thread) \d+\) was no good: it has ended with exit code 4$/);
     assert.equal(pauseMs, 100);
     assert.equal((await waiting).generation, 2);
     const [row] = pool.status().workers;
@@ -160,6 +160,26 @@ test('a worker that was killed with SIGKILL is replaced, and the others serve me
   assert.match(error.message, /SIGKILL/);
   assert.equal((await askWorker(port)).pid, pool.status().workers.find(({ worker }) => worker === 2)?.pid);
   await once(pool, 'ready');
+});
+
+test('a worker that scale() has let go is shown until it has ended, and its place counts on', async (t) => {
+  const pool = await open(t);
+  const slow = [1, 2, 3, 4].map(() => askWorker(portOf(pool), '/slow'));
+  const busy = await Promise.all([askWorker(portOf(pool)), askWorker(portOf(pool))]); // all are accepted
+  assert.equal(busy.length, 2);
+  const left = once(pool, 'exit');
+  await pool.scale(1);
+  const states = () =>
+    pool.status().workers.map(({ worker, generation, state }) => [worker, generation, state]);
+  assert.deepEqual(states(), [
+    [1, 1, 'serving'],
+    [2, 1, 'leaving'],
+  ]);
+  await left;
+  assert.deepEqual(states(), [[1, 1, 'serving']]);
+  await pool.scale(2);
+  assert.deepEqual(states()[1], [2, 2, 'serving']);
+  await Promise.all(slow);
 });
 
 test('a worker that is stopped is killed and replaced', async (t) => {

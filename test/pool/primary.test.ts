@@ -243,6 +243,19 @@ test('a worker that has crashed without a primary is replaced by the next one', 
   assert.ok(pidsOf(status).includes(other));
 });
 
+test('a place that a new primary adds to those it keeps has not crashed', async (t) => {
+  const scene = new Scene(t);
+  const first = await scene.serving({ workers: 1 });
+  first.child.process.kill('SIGKILL');
+  await first.child.ended;
+  const second = await scene.serving({ workers: 2 });
+  const { workers } = await until(second, (now) => pidsOf(now).length === 2);
+  assert.deepEqual(
+    workers.map(({ restarts }) => restarts),
+    [0, 0],
+  );
+});
+
 test('what scale() has set counts for the next primary', async (t) => {
   const scene = new Scene(t);
   const first = await scene.serving();

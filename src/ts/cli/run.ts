@@ -1,5 +1,6 @@
 // fdpass run: a program as a pool of workers, under a supervisor that stays in the foreground.
 import { hasCode } from '../base/errors';
+import { residentBytes } from '../base/memory';
 import type { PoolReport } from '../pool/metrics';
 import { Announcer } from './announcer';
 import type { Command } from './command';
@@ -116,7 +117,7 @@ function primary(generation: number): PoolReport['primary'] {
   return {
     pid: process.pid,
     generation,
-    rssBytes: process.memoryUsage.rss(),
+    rssBytes: residentBytes(),
     cpuMs: (user + system) / 1_000,
     ageMs: process.uptime() * 1_000,
   };

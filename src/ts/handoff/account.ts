@@ -5,7 +5,6 @@ import type { Figures, GenerationStatus } from './payloads';
 import type { ProcessSeam } from './process';
 import type { Registry } from './registry';
 import type { HandoffState } from './status';
-import { UpgradeError } from './upgrade';
 
 /** Where the process stands in its service right now. */
 export interface Standing {
@@ -30,10 +29,9 @@ export class Account {
     this.#registry = registry;
   }
 
-  /** An upgrade has failed: for whoever looks for the reason later. */
+  /** An upgrade, or a roll, has failed: for whoever looks for the reason later. @param error its `reason` is without the stderr */
   note(error: Error): void {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    const reason = error instanceof UpgradeError ? error.reason : error.message;
+    const { code = '', reason = error.message } = error as NodeJS.ErrnoException & { reason?: string };
     this.#failure = { code, reason: reason.slice(0, REASON_CHARS), at: this.#seam.now() };
   }
 

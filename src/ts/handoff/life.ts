@@ -1,5 +1,6 @@
 // The life of another process, as /proc tells it: whether a peer whose connection is over has died, or lives on.
 import { readFileSync } from 'node:fs';
+import { hasCode } from '../base/errors';
 import type { HandoffTimeouts } from './timeouts';
 
 /** 'unknown': this process may not look, it is this very one, or there is no such number in this pid namespace. */
@@ -22,9 +23,19 @@ export function rememberProcess(pid: number): () => Life {
   return () => {
     if (known === undefined) return 'unknown';
     const stat = readStat(pid);
-    if (stat === undefined || stat.startTime !== known.startTime || /[ZXx]/.test(stat.state)) return 'gone';
+    if (stat === undefined) return exists(pid) ? 'running' : 'gone';
+    if (stat.startTime !== known.startTime || /[ZXx]/.test(stat.state)) return 'gone';
     return /[Tt]/.test(stat.state) ? 'stopped' : 'running';
   };
+}
+
+/** Some process has that number: all that can be known without a free descriptor, or where /proc hides it. kill(2) */
+export function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return !hasCode(error, 'ESRCH');
+  }
 }
 
 /** How far wrappers are followed: a shell, npm, another shell. */
@@ -66,7 +77,7 @@ function readStat(pid: number): Stat | undefined {
   try {
     line = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
-    return undefined; // ENOENT, ESRCH, or hidepid= of /proc
+    return undefined; // ENOENT, ESRCH, EMFILE, or hidepid= of /proc
   }
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', parent: Number(fields[1]), startTime: fields[19] ?? '' };

@@ -74,7 +74,8 @@ export interface PoolHooks {
    * @returns the new size @throws RangeError: it cannot have so many
    */
   scale(size: number | 'max'): Promise<number>;
-  readonly logs: LogSource;
+  /** Undefined: what the workers print does not come through this process. */
+  readonly logs: LogSource | undefined;
 }
 
 type Payload = Record<string, unknown>;

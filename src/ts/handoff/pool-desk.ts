@@ -11,6 +11,9 @@ type Payload = Record<string, unknown>;
 /** In one frame, each with the reason of its last end. */
 const WORKERS_PER_FRAME = 16;
 
+const NO_LOGS =
+  "its workers print where the process that holds the pool does, and it keeps nothing of that: see output: 'event' of createPool()";
+
 /** Whoever waits hears from this process at least so often. */
 export const BEAT_MS = 1_000;
 
@@ -33,16 +36,23 @@ export async function sendLogs(
   payload: Payload,
   { channel, seam, gone }: { channel: ControlChannel; seam: ProcessSeam; gone: AbortSignal },
 ): Promise<Result> {
+  const { logs } = pool;
+  if (logs === undefined) return { outcome: 'refused', reason: NO_LOGS };
   const query = readLogQuery(payload);
+  const recent = logs.recent(query);
+  const { worker, follow } = query;
+  const isThere = pool.status().workers.some((one) => one.worker === worker);
+  if (worker !== undefined && !isThere && !follow && recent.length === 0)
+    return { outcome: 'refused', reason: `the pool has no worker ${worker}` };
   const feed = new LogFeed((frame) => channel.deliver('PROGRESS', frame));
-  for (const line of pool.logs.recent(query)) feed.push(line, { kept: true });
-  if (!query.follow) {
+  for (const line of recent) feed.push(line, { kept: true });
+  if (!follow) {
     await feed.flush();
     return { outcome: 'logs' };
   }
   channel.unref(); // a reader keeps no pool
-  const end = pool.logs.follow((line) => {
-    if (query.worker === undefined || query.worker === line.worker) feed.push(line);
+  const end = logs.follow((line) => {
+    if (worker === undefined || worker === line.worker) feed.push(line);
   });
   const stopBeat = repeat(seam, () => feed.beat());
   await new Promise<void>((resolve) => {

@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import type net from 'node:net';
 import type { Writable } from 'node:stream';
 import { FdpassError, hasCode } from '../base/errors';
+import { residentBytes } from '../base/memory';
 import { Fd } from '../fd/fd';
 import { TXN_BYTES } from './frame';
 import { type Life, rememberProcess } from './life';
@@ -71,7 +72,7 @@ export const systemProcess: ProcessSeam = {
   env: process.env,
   ownCommand,
   now: () => performance.now(),
-  rssBytes: () => process.memoryUsage.rss(),
+  rssBytes: residentBytes,
   uptimeMs: () => process.uptime() * 1000,
   setTimer(ms, callback, options) {
     const timer = setTimeout(callback, ms);

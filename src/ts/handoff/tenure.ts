@@ -67,7 +67,8 @@ export class Tenure {
   #inherited: readonly string[] | undefined;
   #upgrade: Fate | undefined;
   #readyCalled = false;
-  #wasStarted = false;
+  readonly #txn: string;
+  readonly #wasStarted: boolean;
   #predecessorLeft = false;
   #receipt: Receipt | undefined;
   #handedState: HandedState | undefined;
@@ -86,6 +87,9 @@ export class Tenure {
     this.#bequest = new Bequest(registry, settings.state.maxBytes);
     this.#departure = new Departure(registry, seam, settings.timeouts);
     this.#pidFile = settings.pidFile === undefined ? undefined : new PidFile(settings.pidFile, seam.pid);
+    const { txn, given } = takeTxn(seam, settings.name);
+    this.#txn = txn;
+    this.#wasStarted = given;
     this.superseded = new Promise((resolve) => {
       this.#resolveSuperseded = resolve;
     });
@@ -123,8 +127,6 @@ export class Tenure {
   /** Alone, or with everything that the predecessor has. Called once. */
   async begin(): Promise<void> {
     const settings = this.#settings;
-    const { txn, given } = takeTxn(this.#seam, settings.name);
-    this.#wasStarted = given;
     this.#restoreStderr = takeStderr(this.#seam);
     let deadline = Number.POSITIVE_INFINITY;
     for (;;) {
@@ -133,7 +135,7 @@ export class Tenure {
         this.#hold(joined.server, { unlink: true });
         break;
       }
-      const succession = this.#succeed(joined.socket, txn);
+      const succession = this.#succeed(joined.socket, this.#txn);
       try {
         const offer = await succession.inherit();
         this.#handedState = this.#readState(succession);
@@ -243,6 +245,11 @@ export class Tenure {
       // One that was rolled back waits for the successor's last words, and the next one may be under way.
       if (this.#upgrade === fate) this.#upgrade = undefined;
     }
+  }
+
+  /** For `fdpass status`: something has failed that was no upgrade. */
+  noteFailure(error: Error): void {
+    this.#account.note(error);
   }
 
   close(): Promise<void> {

@@ -11,6 +11,8 @@ export interface Commanded {
   abort(reason: string): boolean;
   scale(size: number | 'max'): Promise<void>;
   readonly logs: LogSource;
+  /** With the output mode 'event'. */
+  readonly seesOutput: boolean;
 }
 
 export function commandHooks(pool: Commanded): PoolHooks {
@@ -35,7 +37,7 @@ export function commandHooks(pool: Commanded): PoolHooks {
       return pool.status().size;
     },
     get logs() {
-      return pool.logs;
+      return pool.seesOutput ? pool.logs : undefined;
     },
   };
 }
@@ -43,7 +45,7 @@ export function commandHooks(pool: Commanded): PoolHooks {
 /** What the protocol calls it. */
 function rolledBack(error: WorkerError): Error {
   const { message, reason, stderr, exitCode, signal } = error;
-  const told = new FdpassError('ERR_HANDOFF_ROLLED_BACK', message, { cause: error });
+  const told = new FdpassError('ERR_HANDOFF_ROLLED_BACK', message);
   return Object.assign(told, { reason, stderr, exitCode, signal });
 }
 

@@ -93,6 +93,7 @@ export class Crew {
       probationMs,
       heartbeat,
       seesOutput,
+      registered: program.register,
       listen: (message) => void this.#listen(worker, message),
       unlisten: (name) => this.#listeners.unlisten(name, worker),
       changed: () => this.#listeners.update(),

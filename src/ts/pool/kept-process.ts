@@ -1,5 +1,6 @@
 // keptProcess(): a worker that another primary has started: not a child of this process.
 import { hasCode } from '../base/errors';
+import { exists } from '../handoff/life';
 import type { ProcessSeam } from '../handoff/process';
 import type { Running, WorkerEnd } from './start-worker';
 
@@ -8,7 +9,10 @@ const LOOK_MS = 100;
 
 export function keptProcess(pid: number, seam: ProcessSeam): Running {
   const lifeOf = seam.remember(pid);
-  const isGone = (): boolean => ['gone', 'unknown'].includes(lifeOf());
+  const isGone = (): boolean => {
+    const life = lifeOf();
+    return life === 'unknown' ? !exists(pid) : life === 'gone';
+  };
   let stopLooking = (): void => {};
   const ended = new Promise<WorkerEnd>((resolve) => {
     const look = (): void => {

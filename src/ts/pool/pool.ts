@@ -1,6 +1,6 @@
 // Pool: the public face of a primary: its slots, its listeners, and what can be asked of it.
 import { EventEmitter } from 'node:events';
-import { closedError, FdpassError } from '../base/errors';
+import { closedError, FdpassError, type SystemError } from '../base/errors';
 import type { Fd } from '../fd/fd';
 import type { LogSource } from '../handoff/pool-commands';
 import type { PoolStatus, RollReceipt } from '../handoff/pool-status';
@@ -20,6 +20,7 @@ import { Roll } from './roll';
 import { type PoolRecord, Seat } from './seat';
 import { Slot, type SlotRecord } from './slot';
 import type { Identity, Worker, WorkerLink } from './worker';
+import type { WorkerError } from './worker-error';
 
 /** A primary that was superseded closes its sockets at once. While it has them their places cannot be bound anew. */
 const PREDECESSOR_CLOSES_MS = 1_000;
@@ -38,10 +39,10 @@ export interface PoolEvents {
   /** A worker has ended, for this reason; `told`: the pool had told it to. */
   exit: [worker: WorkerInfo, reason: string, told: boolean];
   /**
-   * A worker has ended that nobody had told to; its place is filled again in so many milliseconds. A process warning, if
-   * nobody listens.
+   * A worker has ended that nobody had told to, or (SystemError EMFILE, EAGAIN) none could be started; the place is filled again
+   * in so many milliseconds. A process warning, if nobody listens.
    */
-  crash: [error: Error, pauseMs: number];
+  crash: [error: WorkerError | SystemError, pauseMs: number];
   /** A roll is over: all workers were replaced. */
   rolled: [receipt: RollReceipt];
   /** A roll has stopped: the workers that were not replaced serve on. restart() rejects with the same error. */
@@ -81,6 +82,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #listeners: Listeners;
   readonly #crew: Crew;
   #slots: Slot[] = [];
+  /** Places that scale() has given up, while somebody is in them. */
+  readonly #leaving = new Set<Slot>();
+  /** Of places that scale() has given up: should they come back, their workers count on. */
+  readonly #past = new Map<number, SlotRecord>();
   #scaled = false;
   #roll: Roll | undefined;
   #scaling = false;
@@ -199,6 +204,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       this.emit('rolled', receipt);
       return receipt;
     } catch (error) {
+      this.#seat.noteFailure(error as Error);
       this.emit('unrolled', error as Error);
       throw error;
     } finally {
@@ -226,7 +232,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const wanted = readSize('size', size);
     this.#scaled = true;
     await this.#changeSize(async () => {
-      for (const slot of this.#slots.splice(wanted)) void slot.vacate();
+      for (const slot of this.#slots.splice(wanted)) void this.#giveUp(slot);
       await this.#grow(wanted);
     });
   }
@@ -253,10 +259,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   status(): PoolStatus {
     const { balance, program } = this.#settings;
-    const workers = this.#slots.flatMap((slot) => slot.status());
+    const workers = [...this.#slots, ...this.#leaving].flatMap((slot) => slot.status());
     const listeners = this.#listeners.status();
     const status = { balance, kind: program.kind, size: this.size, listeners, workers };
     return this.#roll === undefined ? status : { ...status, roll: this.#roll.progress };
+  }
+
+  /** @internal */
+  get seesOutput(): boolean {
+    return this.#settings.program.output === 'event';
   }
 
   /** What the workers have printed, with the output mode 'event'. @internal */
@@ -350,15 +361,22 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** All or none of the new ones. */
   async #grow(size: number): Promise<void> {
-    const added = this.#newSlots(size).slice(this.size);
+    const added = this.#newSlots(size, [...this.#past.values()]).slice(this.size);
     this.#slots.push(...added);
     try {
       await this.#fillAll(added);
     } catch (error) {
       this.#slots = this.#slots.filter((slot) => !added.includes(slot));
-      await Promise.all(added.map((slot) => slot.vacate()));
+      await Promise.all(added.map((slot) => this.#giveUp(slot)));
       throw error;
     }
+  }
+
+  async #giveUp(slot: Slot): Promise<void> {
+    this.#past.set(slot.number, slot.record);
+    this.#leaving.add(slot);
+    await slot.vacate();
+    this.#leaving.delete(slot);
   }
 
   #newSlots(size: number, records: readonly SlotRecord[] = []): Slot[] {
@@ -367,7 +385,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       seam: systemProcess,
       restart,
       start: (identity: Identity) => this.#crew.start(identity),
-      crashed: (error: Error, pauseMs: number) => {
+      crashed: (error: WorkerError | SystemError, pauseMs: number) => {
         if (!this.emit('crash', error, pauseMs)) process.emitWarning(error);
       },
     };
@@ -389,7 +407,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const worker = away ?? this.#crew.keep({ worker: number, generation }, hello.pid);
     this.#crew.takeBack(worker, hello, link, fds);
     this.#seat.ownNames();
-    if (slot === undefined || !slot.take(worker)) worker.stop(); // there is one in its place
+    if (slot === undefined || !slot.take(worker))
+      worker.stop(); // there is one in its place
     else if (away === undefined) this.emit('kept', infoOf(worker));
     this.#onFull();
   }

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { FdpassError } from '../base/errors';
 import type { UnixAddress } from '../fd/address';
+import { ask } from '../handoff/ask';
 import type { HandoffSettings } from '../handoff/options';
 import type { PoolHooks } from '../handoff/pool-commands';
 import type { Balance } from '../handoff/pool-status';
@@ -43,19 +44,22 @@ const RETURN_MS = 2_000;
 /** The same, where nothing tells whether there was another one. */
 const PERHAPS_MS = 300;
 
+/** A primary that is alive and not stopped answers long before. */
+const ANSWER_MS = 1_000;
+
 export class Seat {
   readonly registry = new Registry();
   /** Where workers find a later primary. */
   readonly meeting: UnixAddress | undefined;
   readonly #hooks: SeatHooks;
-  readonly #name: string | undefined;
+  readonly #settings: HandoffSettings | undefined;
   readonly #tenure: Tenure | undefined;
   /** How long workers may take to come to this primary, in milliseconds. */
   #returnMs = 0;
 
   constructor(settings: HandoffSettings | undefined, hooks: SeatHooks) {
     this.#hooks = hooks;
-    this.#name = settings?.name;
+    this.#settings = settings;
     this.meeting = settings && meetingAddress(settings.address);
     this.#tenure =
       settings &&
@@ -66,6 +70,10 @@ export class Seat {
         pool: hooks.commands,
         announce: (event, ...args) => process.nextTick(() => hooks.announce(event, ...args)),
       });
+  }
+
+  get #name(): string | undefined {
+    return this.#settings?.name;
   }
 
   get returnMs(): number {
@@ -109,6 +117,7 @@ export class Seat {
     if (this.#tenure === undefined || this.meeting === undefined) return undefined;
     // What a primary that was killed leaves behind. An abstract name leaves nothing.
     const wasKilled = this.meeting.kind === 'path' && existsSync(this.meeting.bytes);
+    if (this.#hooks.exclusive && !this.#tenure.wasStarted) await this.#requireAlone();
     await this.#tenure.begin();
     const { predecessor, handedState } = this.#tenure;
     if (predecessor !== undefined && !isRecord(handedState?.value)) {
@@ -120,10 +129,7 @@ export class Seat {
     }
     if (predecessor !== undefined && this.#hooks.exclusive && !this.#tenure.wasStarted) {
       await this.#tenure.close();
-      throw new FdpassError(
-        'ERR_HANDOFF_STATE',
-        `${this.#name} runs already, as process ${predecessor.pid}; replace its workers: fdpass restart ${this.#name}, or give another --name`,
-      );
+      throw this.#runsAlready(predecessor.pid);
     }
     this.#tenure.provideState(RECORD_VERSION, () => this.#hooks.record());
     this.registry.claim(MEETING, {
@@ -138,6 +144,23 @@ export class Seat {
     else this.#returnMs = this.meeting.kind === 'path' ? 0 : PERHAPS_MS;
     await this.registry.start();
     return undefined;
+  }
+
+  /** Asked for, where it can be: to begin a takeover and drop it looks like one that has failed. */
+  async #requireAlone(): Promise<void> {
+    const { address } = this.#settings as HandoffSettings;
+    const answer = await ask({ address, command: 'status', timeoutMs: ANSWER_MS }).catch(() => undefined);
+    if (answer?.outcome === 'status') throw this.#runsAlready(answer.status.pid);
+  }
+
+  #runsAlready(pid: number): FdpassError {
+    const text = `${this.#name} runs already, as process ${pid}; replace its workers: fdpass restart ${this.#name}, or give another --name`;
+    return new FdpassError('ERR_HANDOFF_STATE', text);
+  }
+
+  /** For `fdpass status`: a roll has failed. */
+  noteFailure(error: Error): void {
+    this.#tenure?.noteFailure(error);
   }
 
   /** Serves. A predecessor releases its workers. @throws as ready() of a Handoff */

@@ -1,6 +1,6 @@
 // Slot: one place of a pool. It is filled with a worker, filled again after a crash, and handed to a new worker in a roll.
 
-import { closedError } from '../base/errors';
+import { closedError, type SystemError } from '../base/errors';
 import type { Replacement, WorkerExit, WorkerState, WorkerStatus } from '../handoff/pool-status';
 import type { ProcessSeam } from '../handoff/process';
 import type { Receipt } from '../handoff/receipt';
@@ -14,7 +14,7 @@ export interface SlotHooks {
   /** @throws SystemError EMFILE, EAGAIN */
   start(identity: Identity): Worker;
   /** One that served, or should have, has ended and nobody had told it to; it is started again in `pauseMs`. */
-  crashed(error: Error, pauseMs: number): void;
+  crashed(error: WorkerError | SystemError, pauseMs: number): void;
 }
 
 /** What a later primary is told of a place. */
@@ -240,10 +240,14 @@ export class Slot {
     });
   }
 
-  #restartLater(servedMs: number, error?: Error): void {
+  #restartLater(servedMs: number, error?: WorkerError | SystemError): void {
     if (!this.#wanted || this.#released) return;
     const pause = this.#backOff.pause(servedMs);
-    this.#cancelRestart = this.#hooks.seam.setTimer(pause, () => this.restart(), { hold: true });
+    const again = (): void => {
+      this.#restarts++;
+      this.restart();
+    };
+    this.#cancelRestart = this.#hooks.seam.setTimer(pause, again, { hold: true });
     if (error !== undefined) this.#hooks.crashed(error, pause); // last: who listens may throw
   }
 
@@ -256,17 +260,16 @@ export class Slot {
     this.restart();
   }
 
-  /** As after a crash. */
+  /** Starts a worker for which nobody waits: a crash is tried again. */
   restart(): void {
     this.#cancelRestart = undefined;
     if (!this.#wanted || this.#released) return;
-    this.#restarts++;
     try {
       const worker = this.#start();
       this.#current = worker;
       this.#watch(worker);
     } catch (error) {
-      this.#restartLater(0, error as Error); // no descriptors, no processes: later there may be
+      this.#restartLater(0, error as SystemError); // no descriptors, no processes: later there may be
     }
   }
 }

@@ -12,12 +12,14 @@ export class WorkerError extends FdpassError {
   readonly signal: NodeJS.Signals | null;
   /** The message without the stderr. */
   readonly reason: string;
+  /** What its last listen() was refused with, if one was. Some programs end with 0 then. */
+  readonly listenError: string | null;
   /** It was ready, and was no good on probation. */
   readonly served: boolean;
 
   constructor(worker: Worker) {
-    const { identity, pid, fault, stderrTail, ownEnd } = worker;
-    const reason = `worker ${identity.worker} (pid ${pid}) was no good: ${fault}`;
+    const { identity, called, fault, stderrTail, ownEnd } = worker;
+    const reason = `${called} was no good: ${fault}`;
     const tail = stderrTail.trim() === '' ? '' : `\n--- the end of its stderr ---\n${stderrTail.trimEnd()}`;
     super('ERR_POOL_WORKER', `${reason}${tail}`, ownEnd?.error === undefined ? {} : { cause: ownEnd.error });
     this.worker = identity.worker;
@@ -25,6 +27,7 @@ export class WorkerError extends FdpassError {
     this.exitCode = ownEnd?.code ?? null;
     this.signal = ownEnd?.signal ?? null;
     this.reason = reason;
+    this.listenError = worker.listenError ?? null;
     this.served = worker.servedMs > 0;
   }
 }

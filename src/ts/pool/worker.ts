@@ -51,6 +51,8 @@ export interface WorkerContext {
   heartbeat: Required<HeartbeatOptions>;
   /** What it prints comes here: one that comes back needs new pipes. */
   seesOutput: boolean;
+  /** Its program need not know of pools: fdpass/register does. */
+  registered: boolean;
   /** It wants a listener: answer() or refuse(). */
   listen(message: WorkerMessage & { type: 'listen' }): void;
   /** Its program has closed its server of that name. */
@@ -112,6 +114,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Why it ends, if we know it before it has. */
   #fault: string | undefined;
   #ownEnd: WorkerEnd | undefined;
+  /** Of the last listen() that came to nothing. */
+  #listenError: string | undefined;
   #dismissed = false;
   /** Kept until it is confirmed, or has ended. */
   #stderr = Buffer.alloc(0);
@@ -225,6 +229,17 @@ export class Worker extends EventEmitter<WorkerEvents> {
     return this.#ownEnd;
   }
 
+  /** What its last listen() was refused with. */
+  get listenError(): string | undefined {
+    return this.#listenError;
+  }
+
+  /** For people. */
+  get called(): string {
+    const { threadId } = this;
+    return `worker ${this.identity.worker} (${threadId === undefined ? `pid ${this.#pid}` : `thread ${threadId}`})`;
+  }
+
   /** Of its boot, if this process sees what it prints. */
   get stderrTail(): string {
     return this.#stderr.toString();
@@ -237,6 +252,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   refuse(request: number, error: NodeJS.ErrnoException & { address?: string }): void {
     const { code = 'ERR_HANDOFF_ABORTED', message, errno, syscall, address } = error;
+    this.#listenError = message;
     const details = {
       ...(errno === undefined ? {} : { errno }),
       ...(syscall === undefined ? {} : { syscall }),
@@ -414,14 +430,23 @@ export class Worker extends EventEmitter<WorkerEvents> {
     // Its last words are in the link: the loop looks at that between two turns.
     await nextTurn();
     await nextTurn();
+    if (end.error !== undefined && this.threadId !== undefined) this.#print('stderr', stackOf(end.error));
     if (this.#fault === undefined) this.#ownEnd = end;
     this.#deadline();
     this.#heartbeat.stop();
     this.#disconnect();
-    this.#fault ??= faultOf(end);
+    this.#fault ??= this.#faultOf(end);
     this.#phase = 'ended';
     this.#context.changed();
     this.#resolveEnded();
+  }
+
+  #faultOf(end: WorkerEnd): string {
+    const fault = faultOf(end, this.threadId !== undefined);
+    if (this.#readyAt !== undefined) return fault;
+    if (this.#listenError !== undefined) return `${fault}: it could not listen: ${this.#listenError}`;
+    const knowsNothing = end.code === 0 && !this.#heard && !this.#context.registered;
+    return knowsNothing ? `${fault}${NOT_HEARD}` : fault;
   }
 
   #connect(link: WorkerLink): void {
@@ -455,22 +480,31 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   #read(stream: OutputStream, from: Readable): void {
-    from.on('data', (chunk: Buffer) => {
-      // After its link has ended, too: its last words are why.
-      if (stream === 'stderr' && !this.#confirmed)
-        this.#stderr = Buffer.concat([this.#stderr, chunk]).subarray(-STDERR_TAIL_BYTES);
-      this.emit('output', stream, chunk);
-    });
+    from.on('data', (chunk: Buffer) => this.#print(stream, chunk));
     from.on('error', () => {}); // it has ended
+  }
+
+  #print(stream: OutputStream, chunk: Buffer): void {
+    // After its link has ended, too: its last words are why.
+    if (stream === 'stderr' && !this.#confirmed)
+      this.#stderr = Buffer.concat([this.#stderr, chunk]).subarray(-STDERR_TAIL_BYTES);
+    if (this.#context.seesOutput) this.emit('output', stream, chunk);
+    else process[stream].write(chunk);
   }
 }
 
 /** Of one that another process has started there is nothing to be known. */
-function faultOf({ code, signal, error }: WorkerEnd): string {
-  if (error !== undefined) return `it could not be started: ${error.message}`;
+function faultOf({ code, signal, error }: WorkerEnd, isThread: boolean): string {
+  if (error !== undefined)
+    return `${isThread ? 'an error was not caught' : 'it could not be started'}: ${error.message}`;
   if (code === null && signal === null) return 'it has ended';
   return `it has ended with ${signal ?? `exit code ${code}`}`;
 }
 
+/** Node prints what ends a process, and of a thread leaves that to whoever has started it. */
+function stackOf(error: Error): Buffer {
+  return Buffer.from(`${error.stack ?? error.message}\n`);
+}
+
 const NOT_HEARD =
-  ', and has not said a word: does it call createHandoff() or listen(), and is it started directly (by node, not by npm)?';
+  ', and has not said a word: does it call createHandoff(), or listen() with the option register, and is it started directly (by node, not by npm)?';

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import type net from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 import { hasCode } from '../base/errors';
+import { residentBytes } from '../base/memory';
 import { given } from '../base/options';
 import type { WorkerFigures } from '../handoff/pool-status';
 import { checkHealth, type ProbationOptions } from '../handoff/probation';
@@ -53,9 +54,7 @@ export class VitalSigns {
   async read(): Promise<{ figures: WorkerFigures; unwell?: string; exhausted?: true }> {
     const unwell = this.#health === undefined ? undefined : await this.#check();
     const exhausted = isExhausted();
-    const memory = exhausted ? {} : { rssBytes: process.memoryUsage.rss() }; // it reads a file
-    const figures = { ...this.#figures(), ...memory };
-    return { figures, ...given({ unwell }), ...(exhausted ? { exhausted } : {}) };
+    return { figures: this.#figures(), ...given({ unwell }), ...(exhausted ? { exhausted } : {}) };
   }
 
   end(): void {
@@ -71,6 +70,7 @@ export class VitalSigns {
       connections: this.#registry.open,
       accepted: this.#registry.accepted,
       requests: this.#requests.answered,
+      rssBytes: residentBytes(),
       cpuMs: (user + system) / US_PER_MS,
       ...(loopLagMs === undefined ? {} : { loopLagMs }),
     };
