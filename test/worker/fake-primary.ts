@@ -26,6 +26,8 @@ export interface WorkerSpec {
   args?: string[];
   nodeArgs?: string[];
   env?: NodeJS.ProcessEnv;
+  /** Lent, instead of a pipe. */
+  stderr?: number;
 }
 
 /** The other end of one worker's link. */
@@ -113,12 +115,13 @@ export class FakePrimary {
     args = [],
     nodeArgs = [],
     env = {},
+    stderr,
   }: WorkerSpec = {}): Worker {
     const { ours, theirs } = openLinkPair();
     const file = program ?? path.join(__dirname, '..', 'fixtures', `${fixture}.js`);
     const { NODE_TEST_CONTEXT: _, NODE_EXTRA_CA_CERTS: __, ...inherited } = process.env;
     const child = start(this.#t, process.execPath, [...nodeArgs, file, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe', theirs.fd],
+      stdio: ['pipe', 'pipe', stderr ?? 'pipe', theirs.fd],
       env: { ...inherited, FDPASS_LINK: `3:${theirs.describe().inode}`, ...env },
     });
     theirs.close();

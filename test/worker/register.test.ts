@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import type { Script } from '../fixtures/unchanged';
 import { start } from '../helpers/child';
 import { httpClient, type Target } from '../helpers/clients';
+import { freePort } from '../helpers/free-port';
 import { type Ending, tmpDir } from '../helpers/tmp-dir';
 import { FakePrimary, type Worker } from './fake-primary';
 
@@ -153,6 +154,32 @@ test('a server that is closed before it listens, or by its signal, does not', as
   assert.equal((await aborted.child.ended).code, 0);
 });
 
+test('a server that is closed leaves its place to the next one of the same tick', async (t) => {
+  for (const script of ['close and listen', 'abort and listen'] as const) {
+    const primary = new FakePrimary(t);
+    const worker = run(primary, script, `${await freePort()}`);
+    await worker.says('new listens');
+    await worker.hears('ready');
+    const [name] = primary.listeners.keys();
+    const port = primary.port(name as string);
+    assert.equal(await pidAt({ port }), worker.child.process.pid);
+  }
+});
+
+test('a server that is closed may listen again in the same tick, before it has listened and behind that', async (t) => {
+  for (const delivery of ['shared', 'passed'] as const) {
+    const primary = new FakePrimary(t);
+    primary.delivery = delivery;
+    const port = await freePort();
+    const worker = run(primary, 'close and listen again', `${port}`);
+    await worker.says('again');
+    await worker.hears('ready');
+    if (delivery === 'shared') assert.equal(await pidAt({ port }), worker.child.process.pid);
+    worker.say({ type: 'stop', drainMs: 1_000 });
+    assert.equal((await worker.child.ended).code, 0);
+  }
+});
+
 test('a server that the program closes is given back, and may listen again', async (t) => {
   const primary = new FakePrimary(t);
   const worker = run(primary, 'close one');
@@ -227,6 +254,19 @@ test('the program has its connections passed to it', async (t) => {
   assert.equal(address.port, primary.port('tcp:127.0.0.1:0/1'));
   await worker.hears('ready');
   worker.say({ type: 'stop', drainMs: 1_000 });
+  assert.equal((await worker.child.ended).code, 0);
+});
+
+test('a worker starts no workers by cluster; a process that it has started may', async (t) => {
+  const primary = new FakePrimary(t);
+  const worker = primary.start({ fixture: 'cluster-in-worker', nodeArgs: ['--require', REGISTER] });
+  const refusals = (await worker.tells('refused')) as NodeJS.ErrnoException[];
+  assert.equal(refusals.length, 2);
+  for (const { code, message } of refusals) {
+    assert.equal(code, 'ERR_FDPASS_CLUSTER_PRIMARY');
+    assert.match(message, /it is the pool that starts the workers.*docs\/from-cluster-and-pm2\.md/);
+  }
+  assert.equal(await worker.says('forked'), '6');
   assert.equal((await worker.child.ended).code, 0);
 });
 

@@ -10,6 +10,7 @@ import { type HandoffSettings, readOptions as readHandoffOptions } from '../hand
 import type { Balance } from '../handoff/pool-status';
 import { type HandoffTimeouts, validateTimeouts } from '../handoff/timeouts';
 import type { StickyKey } from './balance/sticky-key';
+import { ownNodeOptions } from './node-options';
 
 /** Lets a program that knows nothing of fdpass take its listeners from the pool. */
 const REGISTER = path.join(__dirname, '..', 'register.js');
@@ -77,7 +78,10 @@ export interface PoolOptions {
   exec?: string;
   /** Behind it, as process.argv.slice(2). */
   args?: readonly string[];
-  /** Options of Node for the workers. Default: those of this process. */
+  /**
+   * Options of Node for the workers. Default: those of this process, without a program on its command line (-e). Of threads also
+   * --max-old-space-size, --max-semi-space-size and --stack-size, for each of them; others of a whole process are refused.
+   */
   execArgv?: readonly string[];
   /** Instead of `exec`: a whole command line, the program first. Only for processes. */
   command?: readonly string[];
@@ -114,8 +118,10 @@ export interface WorkerProgram {
   /** Of threads: the file and what belongs to it. */
   exec: string;
   args: readonly string[];
-  /** Undefined: those of this process. */
+  /** Of threads: options of Node that were given for them. Undefined: those of this process. */
   execArgv: readonly string[] | undefined;
+  /** Of threads: the options that preload. */
+  preload: readonly string[];
   env: NodeJS.ProcessEnv;
   cwd: string;
   output: OutputMode;
@@ -242,13 +248,13 @@ function readProgram(options: PoolOptions): WorkerProgram {
   validateObject('options.env', env);
   const file = exec === undefined ? '' : path.resolve(cwd, exec);
   const preload = options.register === true ? ['--require', REGISTER] : [];
-  const nodeOptions = [...(execArgv ?? process.execArgv), ...preload];
   return {
     kind,
-    command: command ?? [process.execPath, ...nodeOptions, file, ...args],
+    command: command ?? [process.execPath, ...(execArgv ?? ownNodeOptions()), ...preload, file, ...args],
     exec: file,
     args,
-    execArgv: execArgv === undefined && preload.length === 0 ? undefined : nodeOptions,
+    execArgv,
+    preload,
     env: command === undefined || preload.length === 0 ? env : { ...env, NODE_OPTIONS: withPreload(env) },
     cwd,
     output: oneOf('options.output', options.output ?? 'inherit', ['inherit', 'event'] as const),

@@ -11,6 +11,7 @@ import type { HandoffEvents } from '../handoff/status';
 import type { UpgradeOptions } from '../handoff/upgrade';
 import { isSupported, unsupportedPlatform } from '../native/binding';
 import type { OutputStream } from '../worker/messages';
+import { hasPost } from '../worker/post';
 import { commandHooks } from './commands';
 import { Crew } from './crew';
 import { Listeners } from './listeners';
@@ -67,14 +68,20 @@ export interface PoolEvents {
  * Starts the workers, and resolves when all of them serve. If a primary of that name is there already this one takes over from
  * it, and its workers with it: they serve all the time.
  * @throws ERR_POOL_WORKER (with stderr, as far as it is seen here): one of them did not, and all are ended; TypeError,
- * RangeError, SystemError EMFILE; what createHandoff() throws; ERR_FDPASS_UNSUPPORTED_PLATFORM
+ * RangeError, SystemError EMFILE; what createHandoff() throws; ERR_FDPASS_UNSUPPORTED_PLATFORM; ERR_HANDOFF_STATE: this process
+ * is a worker of a pool
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   if (!isSupported) throw unsupportedPlatform('createPool()');
+  if (hasPost()) throw stateError(WORKER_ALREADY);
   const pool = new Pool(readPoolOptions(options));
   await pool.begin();
   return pool;
 }
+
+const WORKER_ALREADY =
+  'this process is a worker of a pool itself: options.exec has to be another file than the one that calls createPool(), and that ' +
+  'one is started by node, not by fdpass run';
 
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #settings: PoolSettings;

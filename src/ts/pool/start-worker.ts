@@ -1,8 +1,9 @@
 // startWorker(): a worker's process or thread, with its end of the link.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { Worker as Thread } from 'node:worker_threads';
+import { Worker as Thread, type WorkerOptions as ThreadOptions } from 'node:worker_threads';
 import { hasCode } from '../base/errors';
 import type { UnixAddress } from '../fd/address';
 import type { Fd } from '../fd/fd';
@@ -10,6 +11,7 @@ import type { UnixSeqpacket } from '../sockets/seqpacket';
 import { LINK_VARIABLE, openLinkPair } from '../worker/link';
 import type { OutputStream } from '../worker/messages';
 import { ORPHANS_VARIABLE, POOL_VARIABLE } from '../worker/post';
+import { ownNodeOptions, withGivenOptions, withOwnOptions } from './node-options';
 import type { WorkerProgram } from './options';
 
 /** How a worker has ended. */
@@ -51,6 +53,9 @@ export interface Posting {
 
 /** Set for a worker, and for its program to read: the number of its place in the pool, from 1. */
 const WORKER_VARIABLE = 'FDPASS_WORKER';
+
+/** From the end of a worker to the end of its output. */
+const LAST_LINES_MS = 200;
 
 /** Descriptor of the link in a worker process. */
 const LINK_NUMBER = 3;
@@ -115,7 +120,10 @@ const startProcess: Start = (program, link, posting) => {
         error.message += `: there is no folder ${program.cwd}`;
       if (child.pid === undefined) resolve({ code: null, signal: null, error });
     });
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => {
+      letGo(child);
+      resolve({ code, signal });
+    });
   });
   return {
     pid: child.pid ?? 0,
@@ -135,12 +143,19 @@ const startProcess: Start = (program, link, posting) => {
   };
 };
 
+// What the worker has started, and left behind, may have its output open for ever. The worker's own last lines are read first.
+function letGo({ stdout, stderr }: ChildProcess): void {
+  const timer = setTimeout(() => {
+    for (const pipe of [stdout, stderr] as (Socket | null)[]) pipe?.unref();
+  }, LAST_LINES_MS);
+  timer.unref(); // the pipes hold this process so long, unless they have ended
+}
+
 /** Consumes the link: the thread duplicates it, and ours is closed with the end of the thread. */
 const startThread: Start = (program, link, posting) => {
   const events = program.output === 'event';
-  const thread = new Thread(program.exec, {
+  const thread = makeThread(program, {
     argv: [...program.args],
-    ...(program.execArgv === undefined ? {} : { execArgv: [...program.execArgv] }),
     env: variables(program, linkText(link.fd, link), posting),
     stdout: events,
     stderr: events,
@@ -164,3 +179,12 @@ const startThread: Start = (program, link, posting) => {
     output: events ? { stdout: thread.stdout, stderr: thread.stderr } : {},
   };
 };
+
+function makeThread({ exec, execArgv, preload }: WorkerProgram, options: ThreadOptions): Thread {
+  if (execArgv !== undefined)
+    return withGivenOptions([...execArgv, ...preload], (given) => new Thread(exec, { ...options, ...given }));
+  return withOwnOptions(
+    [...ownNodeOptions(), ...preload],
+    (own) => new Thread(exec, { ...options, execArgv: [...own] }),
+  );
+}

@@ -19,7 +19,7 @@ import type { HandoffTimeouts } from '../handoff/timeouts';
 import { type Belongings, Bond, type BondHandlers, type Order, primaryGone } from './bond';
 import { LoadReport } from './load-report';
 import type { Delivery, HeldListener, PlaceRequest } from './messages';
-import { ignoreOutputErrors } from './output';
+import { outliveReaders } from './output';
 import { PassedService, serveAll } from './passed-service';
 
 import type { Appointment } from './post';
@@ -96,6 +96,7 @@ export class Member {
 
   /** @throws ERR_HANDOFF_HOLDER_GONE: the primary is gone */
   static async begin(appointment: Appointment, settings: MemberSettings): Promise<Member> {
+    outliveReaders();
     const member = new Member(appointment, settings);
     try {
       member.#bond = await Bond.open(appointment, member.#handlers, settings.timeouts.hello);
@@ -371,7 +372,6 @@ export class Member {
   #onOrphaned(released: boolean): void {
     this.#dismissed();
     this.#endRolls(alone());
-    ignoreOutputErrors();
     if (this.#left !== undefined || this.#state === 'closed') return;
     if (this.#state === 'starting') {
       this.#giveUp(primaryGone());

@@ -219,8 +219,8 @@ function readBack(payload: Payload): NonNullable<(WorkerMessage & { type: 'hello
   const { listeners } = payload;
   if (!Array.isArray(listeners)) throw protocolError('listeners is not a list');
   return {
-    worker: idField(payload, 'worker'),
-    generation: idField(payload, 'generation'),
+    worker: boundField(payload, 'worker'),
+    generation: boundField(payload, 'generation'),
     ready: payload['ready'] === true,
     listeners: listeners.map((value: unknown) => {
       const entry = objectOf(value, 'a listener');
@@ -251,6 +251,15 @@ function idField(payload: Payload, name: string): number {
   const value = payload[name];
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw protocolError(`${name} is not a count`);
+}
+
+/** A place that has had so many workers would count on from there, to where numbers are no longer exact. */
+const MAX_RETURNED = 2 ** 31 - 1;
+
+function boundField(payload: Payload, name: string): number {
+  const value = idField(payload, name);
+  if (value <= MAX_RETURNED) return value;
+  throw protocolError(`${name} is more than ${MAX_RETURNED}`);
 }
 
 function msField(payload: Payload, name: string): number {

@@ -1,16 +1,34 @@
-// What a worker prints, when its primary is another than the one that has started it.
+// What a worker prints. Whoever reads that may die, or be another primary than the one that has started this process.
+import { fstatSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
 import type { OutputStream } from './messages';
 
 const NUMBERS: Record<OutputStream, number> = { stdout: 1, stderr: 2 };
 
-/** From here nobody reads what this process prints: that is lost, and no reason to end. */
-export function ignoreOutputErrors(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.off('error', ignore);
-    stream.on('error', ignore);
+/**
+ * What this process prints when nobody reads it is lost, and no reason to end. A primary that is killed may be missed by a write(2)
+ * before its link tells. A file or a terminal is left to Node: there an error says something.
+ */
+export function outliveReaders(): void {
+  if (!isMainThread) return; // a thread prints by way of its process
+  for (const [name, number] of Object.entries(NUMBERS))
+    if (isPipe(number)) ignoreErrors(process[name as OutputStream]);
+}
+
+function isPipe(number: number): boolean {
+  try {
+    const stat = fstatSync(number);
+    return stat.isFIFO() || stat.isSocket();
+  } catch {
+    return false; // it was closed
   }
+}
+
+function ignoreErrors(stream: NodeJS.WriteStream): void {
+  stream.off('error', ignore);
+  stream.on('error', ignore);
 }
 
 function ignore(): void {}
@@ -33,6 +51,7 @@ function put(name: OutputStream, fd: Fd): void {
   }
   binding.redirect(fd.fd, NUMBERS[name]);
   fd.close();
+  ignoreErrors(stream); // it may have been a file
   const { _handle: handle } = stream as { _handle?: { setBlocking?(on: boolean): void } };
   handle?.setBlocking?.(true);
 }

@@ -2,7 +2,7 @@
 // listen, and it ends when its connections have.
 import type net from 'node:net';
 import { constants } from 'node:os';
-import { systemError } from '../base/errors';
+import { closedError, systemError } from '../base/errors';
 import { systemProcess } from '../handoff/process';
 import { validateTimeouts } from '../handoff/timeouts';
 import type { Wanted } from './listen-arguments';
@@ -21,6 +21,8 @@ interface Listening {
 export class Program {
   readonly #waitReady: boolean;
   readonly #servers = new Map<net.Server, Listening>();
+  /** What the primary was asked for and has not answered, by name: the last one each. Never reject. */
+  readonly #claims = new Map<string, Promise<void>>();
   #member: Promise<Member> | undefined;
   /** Servers that are about to listen. */
   #pending = 0;
@@ -47,6 +49,7 @@ export class Program {
     const { callback, signal, path } = wanted;
     if (callback !== undefined) server.once('listening', callback);
     if (signal !== undefined) closeOnAbort(server, signal);
+    if (signal?.aborted) return;
     const taken = this.#names();
     const name = wanted.anyPort ? firstFree(wanted.name, taken) : wanted.name;
     if (taken.has(name)) {
@@ -104,12 +107,42 @@ export class Program {
     if (this.#pending === 0 && listens && !this.#waitReady) void this.sayReady();
   }
 
-  async #open(server: net.Server, listening: Listening, { place, backlog }: Wanted): Promise<void> {
+  async #open(server: net.Server, listening: Listening, wanted: Wanted): Promise<void> {
     const member = await this.#join();
-    const service = serverService(server, { backlog, farewell: webSocketFarewell(server) });
-    await member.claim(listening.name, { place, user: server, service });
-    if (listening.closed) member.forget(listening.name);
-    else await member.start();
+    if (listening.closed) return;
+    await this.#inTurn(listening.name, () => this.#claim(member, server, listening, wanted));
+    if (!listening.closed) await member.start();
+  }
+
+  async #claim(
+    member: Member,
+    server: net.Server,
+    listening: Listening,
+    { place, backlog }: Wanted,
+  ): Promise<void> {
+    const make = serverService(server, { backlog, farewell: webSocketFarewell(server) });
+    const service: typeof make = (...given) => {
+      if (listening.closed) throw closedError('server'); // it may be about to listen again
+      return make(...given);
+    };
+    try {
+      await member.claim(listening.name, { place, user: server, service });
+    } finally {
+      if (listening.closed) member.forget(listening.name);
+    }
+  }
+
+  /** A server that was closed has its name until the primary has answered. */
+  #inTurn(name: string, claim: () => Promise<void>): Promise<void> {
+    const before = this.#claims.get(name);
+    const claimed = before === undefined ? claim() : before.then(claim);
+    const over = claimed
+      .catch(() => {})
+      .finally(() => {
+        if (this.#claims.get(name) === over) this.#claims.delete(name);
+      });
+    this.#claims.set(name, over);
+    return claimed;
   }
 
   #join(): Promise<Member> {

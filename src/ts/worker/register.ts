@@ -1,7 +1,10 @@
 // fdpass/register in a worker: server.listen() asks the primary, process.send('ready') is heard, and SIGTERM lets the connections
 // end. In any other process this file is not loaded.
+import cluster from 'node:cluster';
+import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import { isMainThread } from 'node:worker_threads';
+import { FdpassError } from '../base/errors';
 import { readListenArguments } from './listen-arguments';
 import { hasPost } from './post';
 import { Program } from './program';
@@ -21,6 +24,7 @@ export function register(): void {
   patchListen(program);
   patchClose(program);
   hearReady(program);
+  refuseCluster();
   if (isMainThread) for (const signal of ENDINGS) endOn(signal, program);
 }
 
@@ -64,6 +68,18 @@ function hearReady(program: Program): void {
     return true;
   };
 }
+
+// Its primary would listen for its workers by our listen(), and never get ready.
+function refuseCluster(): void {
+  cluster.fork = () => {
+    throw new FdpassError('ERR_FDPASS_CLUSTER_PRIMARY', STARTS_NO_WORKERS);
+  };
+  syncBuiltinESMExports(); // import { fork } from 'node:cluster'
+}
+
+const STARTS_NO_WORKERS =
+  'this process is a worker of a pool, and it is the pool that starts the workers: run that part of the program alone which ' +
+  'cluster.fork() would start (docs/from-cluster-and-pm2.md)';
 
 // One that has a handler is ended by that, as without us.
 function endOn(signal: NodeJS.Signals, program: Program): void {
