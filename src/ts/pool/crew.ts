@@ -10,7 +10,7 @@ import { LogBook } from './log-book';
 import type { Return } from './meeting';
 import type { PoolSettings } from './options';
 import { type Running, startWorker } from './start-worker';
-import { type Identity, Worker, type WorkerLink } from './worker';
+import { type Identity, LAST_LINES_MS, Worker, type WorkerLink } from './worker';
 
 export interface CrewHooks {
   /** Where workers find a later primary. */
@@ -23,9 +23,6 @@ export interface CrewHooks {
   /** A worker's program wants a roll. */
   roll(): Promise<unknown>;
 }
-
-/** From the end of a worker to the end of its output. */
-const LAST_LINES_MS = 200;
 
 export class Crew {
   /** What the workers have printed, with the output mode 'event'. */

@@ -1,7 +1,6 @@
 // startWorker(): a worker's process or thread, with its end of the link.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Worker as Thread, type WorkerOptions as ThreadOptions } from 'node:worker_threads';
 import { hasCode } from '../base/errors';
@@ -53,9 +52,6 @@ export interface Posting {
 
 /** Set for a worker, and for its program to read: the number of its place in the pool, from 1. */
 const WORKER_VARIABLE = 'FDPASS_WORKER';
-
-/** From the end of a worker to the end of its output. */
-const LAST_LINES_MS = 200;
 
 /** Descriptor of the link in a worker process. */
 const LINK_NUMBER = 3;
@@ -120,10 +116,7 @@ const startProcess: Start = (program, link, posting) => {
         error.message += `: there is no folder ${program.cwd}`;
       if (child.pid === undefined) resolve({ code: null, signal: null, error });
     });
-    child.once('exit', (code, signal) => {
-      letGo(child);
-      resolve({ code, signal });
-    });
+    child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   return {
     pid: child.pid ?? 0,
@@ -142,14 +135,6 @@ const startProcess: Start = (program, link, posting) => {
     },
   };
 };
-
-// What the worker has started, and left behind, may have its output open for ever. The worker's own last lines are read first.
-function letGo({ stdout, stderr }: ChildProcess): void {
-  const timer = setTimeout(() => {
-    for (const pipe of [stdout, stderr] as (Socket | null)[]) pipe?.unref();
-  }, LAST_LINES_MS);
-  timer.unref(); // the pipes hold this process so long, unless they have ended
-}
 
 /** Consumes the link: the thread duplicates it, and ours is closed with the end of the thread. */
 const startThread: Start = (program, link, posting) => {

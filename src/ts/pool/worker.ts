@@ -44,6 +44,9 @@ export interface Identity {
   generation: number;
 }
 
+/** Holds this process as long as it is open, unless it is unref'd; that of a thread does not. */
+type Pipe = Readable & { unref?(): unknown };
+
 export interface WorkerContext {
   seam: ProcessSeam;
   timeouts: HandoffTimeouts;
@@ -74,6 +77,9 @@ export interface WorkerEvents {
   leaving: [];
   output: [stream: OutputStream, chunk: Buffer];
 }
+
+/** From the end of a worker to the end of its output. */
+export const LAST_LINES_MS = 200;
 
 /** From the end of a link to the end of its process, before that is helped. */
 const LAST_WORDS_MS = 1_000;
@@ -120,6 +126,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Kept until it is confirmed, or has ended. */
   #stderr = Buffer.alloc(0);
   #confirmed = false;
+  /** Where what it prints comes from, one after the other. */
+  readonly #pipes: Pipe[] = [];
   #deadline = () => {};
   #resolveEnded: () => void = () => {};
 
@@ -439,6 +447,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#phase = 'ended';
     this.#context.changed();
     this.#resolveEnded();
+    // What it has started, and left behind, may have its output open for ever.
+    this.#context.seam.setTimer(LAST_LINES_MS, () => {
+      for (const pipe of this.#pipes) pipe.unref?.();
+    });
   }
 
   #faultOf(end: WorkerEnd): string {
@@ -479,7 +491,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
     });
   }
 
-  #read(stream: OutputStream, from: Readable): void {
+  #read(stream: OutputStream, from: Pipe): void {
+    this.#pipes.push(from);
     from.on('data', (chunk: Buffer) => this.#print(stream, chunk));
     from.on('error', () => {}); // it has ended
   }
