@@ -95,26 +95,43 @@ test('labels are escaped', () => {
   assert.ok(parse(text).has('fdpass_pool_workers_wanted{pool="a\\"b\\\\c\\nd"}'));
 });
 
+const ask = async (server: http.Server, path: string, method = 'GET') => {
+  const { port } = server.address() as AddressInfo;
+  const request = http.request({ port, host: '127.0.0.1', path, method, agent: false }).end();
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  let body = '';
+  for await (const part of response.setEncoding('utf8')) body += part;
+  return { status: response.statusCode, type: response.headers['content-type'], body };
+};
+
+test('a report that cannot be made is a 500, and an accept that fails is nothing', async (t) => {
+  const thrown = [new Error('EMFILE, too many open files'), 'no figures'];
+  const server = createMetricsServer(() => {
+    throw thrown.shift();
+  }).listen(0, '127.0.0.1');
+  t.after(() => void server.close());
+  await once(server, 'listening');
+  const first = await ask(server, '/metrics');
+  assert.deepEqual([first.status, first.body], [500, 'there are no figures: EMFILE, too many open files\n']);
+  assert.equal((await ask(server, '/healthz')).status, 500);
+  server.emit('error', new Error('accept EMFILE'));
+});
+
 test('the server answers scrapers, scripts and probes', async (t) => {
   let workers = [workerStatus(1)];
   const server = createMetricsServer(() => report(workers)).listen(0, '127.0.0.1');
   t.after(() => void server.close());
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const ask = async (path: string, method = 'GET') => {
-    const request = http.request({ port, host: '127.0.0.1', path, method, agent: false }).end();
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-    let body = '';
-    for await (const part of response.setEncoding('utf8')) body += part;
-    return { status: response.statusCode, type: response.headers['content-type'], body };
-  };
-  const text = await ask('/metrics?format=text');
+  const text = await ask(server, '/metrics?format=text');
   assert.deepEqual([text.status, text.type], [200, 'text/plain; version=0.0.4; charset=utf-8']);
   assert.ok(parse(text.body).size > 5);
-  assert.deepEqual(JSON.parse((await ask('/metrics.json')).body), report(workers));
-  assert.equal((await ask('/metrics', 'HEAD')).body, '');
-  assert.deepEqual([(await ask('/')).status, (await ask('/metrics', 'POST')).status], [404, 405]);
-  assert.equal((await ask('/healthz')).status, 200);
+  assert.deepEqual(JSON.parse((await ask(server, '/metrics.json')).body), report(workers));
+  assert.equal((await ask(server, '/metrics', 'HEAD')).body, '');
+  assert.deepEqual(
+    [(await ask(server, '/')).status, (await ask(server, '/metrics', 'POST')).status],
+    [404, 405],
+  );
+  assert.equal((await ask(server, '/healthz')).status, 200);
   workers = [workerStatus(1, { state: 'waiting' })];
-  assert.equal((await ask('/healthz')).status, 503);
+  assert.equal((await ask(server, '/healthz')).status, 503);
 });

@@ -1,11 +1,12 @@
 // fdpass run: a program as a pool of workers, under a supervisor that stays in the foreground.
 import { hasCode } from '../base/errors';
 import { residentBytes } from '../base/memory';
+import { SERVICE_VARIABLE, TXN_VARIABLE } from '../handoff/process';
 import type { PoolReport } from '../pool/metrics';
 import { Announcer } from './announcer';
 import type { Command } from './command';
 import { makePool, type PoolPlan } from './make-pool';
-import { serveMetrics } from './metrics-endpoint';
+import { MetricsEndpoint } from './metrics-endpoint';
 import { missingScript, problemOf } from './program';
 import { reapOrphans } from './reaper';
 import { readRunOptions } from './run-options';
@@ -78,7 +79,12 @@ Exit code:
     };
     const supervisor = new Supervisor({
       name: plan.name,
-      makePool: () => makePool(plan),
+      makePool: () => {
+        const pool = makePool(plan);
+        pool.once('superseded', () => endpoint?.close()); // the next one waits for the place
+        pool.once('confirmed', () => endpoint?.own());
+        return pool;
+      },
       watch,
       announcer,
       signals: process,
@@ -94,9 +100,15 @@ Exit code:
       const { generation, ...told } = supervisor.report();
       return { name: plan.name, ...told, primary: primary(generation) };
     };
+    const endpoint = metrics && new MetricsEndpoint(metrics, report);
+    if (endpoint !== undefined) ends.push(() => endpoint.close());
     let code: number;
     try {
-      if (metrics !== undefined) ends.push(await serveMetrics(metrics, report));
+      if (takesOver(plan.name)) {
+        const late = ({ message }: Error) =>
+          announcer.say('metrics', `the metrics are not to be had yet: ${message}`);
+        endpoint?.openLater({ late });
+      } else await endpoint?.open();
       if (process.pid === 1) ends.push(reapOrphans());
       code = await supervisor.run();
     } finally {
@@ -110,6 +122,11 @@ Exit code:
 function exitSoon(code: number): void {
   process.exitCode = code;
   setTimeout(() => process.exit(code), FLUSH_MS).unref();
+}
+
+/** It was started by the supervisor that it replaces. */
+function takesOver(service: string): boolean {
+  return process.env[SERVICE_VARIABLE] === service && process.env[TXN_VARIABLE] !== undefined;
 }
 
 function primary(generation: number): PoolReport['primary'] {

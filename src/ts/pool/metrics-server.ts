@@ -15,16 +15,28 @@ export function createMetricsServer(report: () => PoolReport): http.Server {
     { requestTimeout: TIMEOUT_MS, keepAliveTimeout: TIMEOUT_MS },
     (request, response) => {
       const { method } = request;
-      if (method === 'GET' || method === 'HEAD') respond(request.url ?? '/', response, report, metrics);
+      if (method === 'GET' || method === 'HEAD') respondOrFail(request.url ?? '/', response, report, metrics);
       else end(response, 405, TEXT, 'only GET and HEAD\n', { Allow: 'GET, HEAD' });
     },
   );
+  server.on('error', () => {}); // of accept(2), without descriptors: scrapers come again. listen() tells its own
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(TIMEOUT_MS);
   return server;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
+
+/** Whoever asks must not be the end of the process that is asked. */
+function respondOrFail(...args: Parameters<typeof respond>): void {
+  try {
+    respond(...args);
+  } catch (error) {
+    const [, response] = args;
+    const why = error instanceof Error ? error.message : String(error);
+    end(response, 500, TEXT, `there are no figures: ${why}\n`);
+  }
+}
 
 function respond(
   url: string,
