@@ -112,6 +112,7 @@ test('restart --supervisor replaces the supervisor, and the workers serve all th
   process.kill(pid, 'SIGTERM');
   const { stderr } = await run.end(); // the new one has its output
   assert.match(stderr, /SIGTERM: the workers let their connections end/);
+  assert.match(stderr, /^fdpass run: 2 workers of an earlier supervisor serve on, as they were started: /m);
 });
 
 test('abort calls a roll off, and the workers that were not replaced serve on', async (t) => {
