@@ -31,6 +31,7 @@ export const run: Command = {
   --wait-ready        a worker is ready at process.send('ready'), not when it listens
   --metrics AT        for Prometheus: a port (of 127.0.0.1), host:port, a path, or @name; GET /metrics, /metrics.json,
                       /healthz
+  --warm MS           what a new worker gets until it is ready; default 60000
   --probation MS      a new worker has to serve for so long before the old one goes; default 1000
   --drain MS          what a worker that leaves gives its connections to end; default 30000
   --threads           worker threads instead of processes
