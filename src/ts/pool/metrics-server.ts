@@ -1,6 +1,7 @@
 // The metrics of a pool over HTTP: GET /metrics for Prometheus, /metrics.json, /healthz.
 import http from 'node:http';
 import { METRICS_TYPE, PoolMetrics, type PoolReport } from './metrics';
+import { jsonOf } from './metrics-json';
 
 /** A scrape that takes longer than this is none. */
 const TIMEOUT_MS = 10_000;
@@ -49,7 +50,7 @@ function respond(
       end(response, 200, METRICS_TYPE, metrics.text(report()));
       break;
     case '/metrics.json':
-      end(response, 200, 'application/json', `${JSON.stringify(report())}\n`);
+      end(response, 200, 'application/json', `${jsonOf(report())}\n`);
       break;
     case '/healthz': {
       const serving = report().pool.workers.filter(
