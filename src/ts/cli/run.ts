@@ -53,7 +53,7 @@ The program is started itself, not by npm, npx or the like: those start it as a 
 From elsewhere: fdpass status, restart, scale, logs, top, abort NAME.
 
 Signals: HUP replaces the workers. TERM and INT let the connections end, within --drain, and end; a second one ends at
-once. USR1, USR2, WINCH and CONT go to the workers. As PID 1 of a container it waits for orphans, too.
+once. USR1, USR2, WINCH and CONT go to the workers that serve. As PID 1 of a container it waits for orphans, too.
 
 Exit code:
   0     ended because it was asked to
@@ -150,7 +150,7 @@ function neverBlock(stream: NodeJS.WriteStream): void {
 function readinessOf({ waitReady }: PoolPlan): string {
   return waitReady
     ? "its program calls process.send('ready'), as --wait-ready says"
-    : 'its program listens: by server.listen(), in the process that was started, not in one that this one starts';
+    : 'its program listens: by server.listen(), in the first process of Node, not in one that this one starts';
 }
 
 /** Workers have a process group of their own; what they have started belongs to it. */

@@ -139,7 +139,7 @@ export class Supervisor {
 
   /** It may be the wrong kind of program, or another one of that name. */
   #helpFor(error: unknown): string {
-    const { code, exitCode, listenError } = error as Partial<WorkerError> & { listenError?: unknown };
+    const { code, exitCode, listenError } = error as Partial<WorkerError>;
     if (code === 'ERR_HANDOFF_BUSY') return '; give another --name, if that is another service';
     // One that could not listen says so itself.
     if (exitCode !== 0 || typeof listenError === 'string') return '';
