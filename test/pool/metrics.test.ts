@@ -50,80 +50,80 @@ const ask = async (server: http.Server, path: string, method = 'GET') => {
   let body = '';
   for await (const part of response.setEncoding('utf8')) body += part;
   return { status: response.statusCode, type: response.headers['content-type'], body };
-
-  test('each figure is there by the name and unit that Prometheus users expect', () => {
-    const figures = {
-      connections: 3,
-      accepted: 10,
-      requests: 25,
-      loopLagMs: 12,
-      rssBytes: 50e6,
-      cpuMs: 2_500,
-    };
-    const samples = parse(
-      new PoolMetrics().text(report([workerStatus(1, { ...figures, restarts: 4 }), workerStatus(2)])),
-    );
-    const of = (name: string): number | undefined => samples.get(name);
-    assert.equal(of('fdpass_pool_workers{pool="shop",state="serving"}'), 2);
-    assert.equal(of('fdpass_pool_workers{pool="shop",state="waiting"}'), 0);
-    assert.equal(of('fdpass_pool_workers_wanted{pool="shop"}'), 2);
-    assert.equal(of('fdpass_pool_rolls_total{pool="shop",outcome="failed"}'), 1);
-    assert.equal(of('fdpass_worker_connections{pool="shop",worker="1"}'), 3);
-    assert.equal(of('fdpass_worker_connections_accepted_total{pool="shop",worker="1"}'), 10);
-    assert.equal(of('fdpass_worker_http_requests_total{pool="shop",worker="1"}'), 25);
-    assert.equal(of('fdpass_worker_event_loop_lag_seconds{pool="shop",worker="1"}'), 0.012);
-    assert.equal(of('fdpass_worker_restarts_total{pool="shop",worker="1"}'), 4);
-    assert.equal(of('process_resident_memory_bytes{pool="shop",worker="1"}'), 50e6);
-    assert.equal(of('process_cpu_seconds_total{pool="shop",worker="1"}'), 2.5);
-    assert.equal(of('process_cpu_seconds_total{pool="shop",worker="primary"}'), 1.5);
-    assert.equal(
-      of('fdpass_worker_connections{pool="shop",worker="2"}'),
-      undefined,
-      'it has not said anything yet',
-    );
-  });
-
-  test('counters of a place never fall while its workers come and go', () => {
-    const metrics = new PoolMetrics();
-    const accepted = (...workers: WorkerStatus[]): number | undefined =>
-      parse(metrics.text(report(workers))).get(
-        'fdpass_worker_connections_accepted_total{pool="shop",worker="1"}',
-      );
-    const one = (generation: number, accepted: number) => workerStatus(1, { generation, accepted });
-    assert.equal(accepted(one(1, 10)), 10);
-    assert.equal(accepted(one(1, 12), one(2, 0)), 12, 'both are in one place during a roll');
-    assert.equal(accepted(one(1, 15), one(2, 5)), 20);
-    assert.equal(accepted(one(2, 6)), 21);
-    assert.equal(accepted(), undefined);
-    assert.equal(accepted(one(3, 1)), 22);
-  });
-
-  test('threads do not tell the memory of their process as theirs', () => {
-    const pool = report([workerStatus(1, { rssBytes: 5, cpuMs: 5 })]);
-    const samples = parse(new PoolMetrics().text({ ...pool, pool: { ...pool.pool, kind: 'threads' } }));
-    const memory = [...samples.keys()].filter((name) => name.startsWith('process_resident'));
-    assert.deepEqual(memory, ['process_resident_memory_bytes{pool="shop",worker="primary"}']);
-  });
-
-  test('milliseconds are told to a tenth, seconds to a millionth', async (t) => {
-    const told = report([
-      workerStatus(1, { loopLagMs: 0.20866300000000002, cpuMs: 1_234.56789, ageMs: 10.06 }),
-    ]);
-    const text = new PoolMetrics().text(told);
-    assert.match(text, /^fdpass_worker_event_loop_lag_seconds\{.*\} 0\.000209$/m);
-    assert.match(text, /^process_cpu_seconds_total\{pool="shop",worker="1"\} 1\.234568$/m);
-    const server = createMetricsServer(() => told).listen(0, '127.0.0.1');
-    t.after(() => void server.close());
-    await once(server, 'listening');
-    const [{ loopLagMs, cpuMs, ageMs }] = JSON.parse((await ask(server, '/metrics.json')).body).pool.workers;
-    assert.deepEqual([loopLagMs, cpuMs, ageMs], [0.2, 1_234.6, 10.1]);
-  });
-
-  test('labels are escaped', () => {
-    const text = new PoolMetrics().text(report([], { name: 'a"b\\c\nd' }));
-    assert.ok(parse(text).has('fdpass_pool_workers_wanted{pool="a\\"b\\\\c\\nd"}'));
-  });
 };
+
+test('each figure is there by the name and unit that Prometheus users expect', () => {
+  const figures = {
+    connections: 3,
+    accepted: 10,
+    requests: 25,
+    loopLagMs: 12,
+    rssBytes: 50e6,
+    cpuMs: 2_500,
+  };
+  const samples = parse(
+    new PoolMetrics().text(report([workerStatus(1, { ...figures, restarts: 4 }), workerStatus(2)])),
+  );
+  const of = (name: string): number | undefined => samples.get(name);
+  assert.equal(of('fdpass_pool_workers{pool="shop",state="serving"}'), 2);
+  assert.equal(of('fdpass_pool_workers{pool="shop",state="waiting"}'), 0);
+  assert.equal(of('fdpass_pool_workers_wanted{pool="shop"}'), 2);
+  assert.equal(of('fdpass_pool_rolls_total{pool="shop",outcome="failed"}'), 1);
+  assert.equal(of('fdpass_worker_connections{pool="shop",worker="1"}'), 3);
+  assert.equal(of('fdpass_worker_connections_accepted_total{pool="shop",worker="1"}'), 10);
+  assert.equal(of('fdpass_worker_http_requests_total{pool="shop",worker="1"}'), 25);
+  assert.equal(of('fdpass_worker_event_loop_lag_seconds{pool="shop",worker="1"}'), 0.012);
+  assert.equal(of('fdpass_worker_restarts_total{pool="shop",worker="1"}'), 4);
+  assert.equal(of('process_resident_memory_bytes{pool="shop",worker="1"}'), 50e6);
+  assert.equal(of('process_cpu_seconds_total{pool="shop",worker="1"}'), 2.5);
+  assert.equal(of('process_cpu_seconds_total{pool="shop",worker="primary"}'), 1.5);
+  assert.equal(
+    of('fdpass_worker_connections{pool="shop",worker="2"}'),
+    undefined,
+    'it has not said anything yet',
+  );
+});
+
+test('counters of a place never fall while its workers come and go', () => {
+  const metrics = new PoolMetrics();
+  const accepted = (...workers: WorkerStatus[]): number | undefined =>
+    parse(metrics.text(report(workers))).get(
+      'fdpass_worker_connections_accepted_total{pool="shop",worker="1"}',
+    );
+  const one = (generation: number, accepted: number) => workerStatus(1, { generation, accepted });
+  assert.equal(accepted(one(1, 10)), 10);
+  assert.equal(accepted(one(1, 12), one(2, 0)), 12, 'both are in one place during a roll');
+  assert.equal(accepted(one(1, 15), one(2, 5)), 20);
+  assert.equal(accepted(one(2, 6)), 21);
+  assert.equal(accepted(), undefined);
+  assert.equal(accepted(one(3, 1)), 22);
+});
+
+test('threads do not tell the memory of their process as theirs', () => {
+  const pool = report([workerStatus(1, { rssBytes: 5, cpuMs: 5 })]);
+  const samples = parse(new PoolMetrics().text({ ...pool, pool: { ...pool.pool, kind: 'threads' } }));
+  const memory = [...samples.keys()].filter((name) => name.startsWith('process_resident'));
+  assert.deepEqual(memory, ['process_resident_memory_bytes{pool="shop",worker="primary"}']);
+});
+
+test('milliseconds are told to a tenth, seconds to a millionth', async (t) => {
+  const told = report([
+    workerStatus(1, { loopLagMs: 0.20866300000000002, cpuMs: 1_234.56789, ageMs: 10.06 }),
+  ]);
+  const text = new PoolMetrics().text(told);
+  assert.match(text, /^fdpass_worker_event_loop_lag_seconds\{.*\} 0\.000209$/m);
+  assert.match(text, /^process_cpu_seconds_total\{pool="shop",worker="1"\} 1\.234568$/m);
+  const server = createMetricsServer(() => told).listen(0, '127.0.0.1');
+  t.after(() => void server.close());
+  await once(server, 'listening');
+  const [{ loopLagMs, cpuMs, ageMs }] = JSON.parse((await ask(server, '/metrics.json')).body).pool.workers;
+  assert.deepEqual([loopLagMs, cpuMs, ageMs], [0.2, 1_234.6, 10.1]);
+});
+
+test('labels are escaped', () => {
+  const text = new PoolMetrics().text(report([], { name: 'a"b\\c\nd' }));
+  assert.ok(parse(text).has('fdpass_pool_workers_wanted{pool="a\\"b\\\\c\\nd"}'));
+});
 
 test('a report that cannot be made is a 500, and an accept that fails is nothing', async (t) => {
   const thrown = [new Error('EMFILE, too many open files'), 'no figures'];
