@@ -40,6 +40,16 @@ test('a command or an option that is none is exit code 64, with the way on', asy
     [['build', '--jsno'], /^fdpass build: there is no option --jsno; did you mean --json\?\n/],
     [['status', '--adress=@x'], /^fdpass status: there is no option --adress; did you mean --address\?\n/],
     [['status', '--json=1', 'x'], /^fdpass status: Option '--json' does not take an argument\n/],
+    [
+      ['status', 'x', '--timeout', '-5'],
+      /^fdpass status: --timeout takes milliseconds from 1 to \d+, not '-5'\n/,
+    ],
+    [['logs', 'x', '-fn', '-5'], /^fdpass logs: -n takes a number up to \d+, not '-5'\n/],
+    [
+      ['scale', 'x', '2', '--timeout', '-5'],
+      /^fdpass scale: --timeout takes milliseconds from 1 to \d+, not '-5'\n/,
+    ],
+    [['scale', 'x', '0'], /^fdpass scale: the number of workers is N, from 1, max, \+N or -N, not '0'\n/],
     [['ls', 'a', 'b'], /^fdpass ls: one TEXT is looked for, not 2; .*\nTry: fdpass ls --help\n$/],
     [['ls', '--', '--help', 'b'], /^fdpass ls: one TEXT/],
   ] as const) {

@@ -1,7 +1,9 @@
 // What status, restart, abort, scale, logs and top say of a pool, to people and to scripts.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { ServiceStatus } from '#fdpass/handoff/command';
 import type { RollProgress } from '#fdpass/handoff/pool-commands';
+import type { WorkerStatus } from '#fdpass/handoff/pool-status';
 import { FakePool, logLine, workerStatus } from '../helpers/fake-pool';
 import { Service } from '../helpers/service';
 
@@ -41,6 +43,19 @@ test('status has a line for each worker, and what is remarkable about them', asy
   assert.match(stdout, /^worker 1: exit code 1, 5\.0 s ago; started again 2 times$/m);
   const said = json((await pool.run('status', 'shop', '--json')).stdout) as { status: { pool: unknown } };
   assert.deepEqual(said.status.pool, pool.status());
+});
+
+test('status and top tell scripts milliseconds to a tenth', async (t) => {
+  const pool = await FakePool.open(t);
+  pool.workers = [workerStatus(1, { loopLagMs: 0.20866300000000002, cpuMs: 2_500.04, ageMs: 60_000.25 })];
+  const { status } = json((await pool.run('status', 'shop', '--json')).stdout) as { status: ServiceStatus };
+  const looked = json((await pool.run('top', 'shop', '--once', '--json')).stdout) as unknown as ServiceStatus;
+  for (const { pool, ageMs: age } of [status, looked]) {
+    const [worker] = pool?.workers ?? [];
+    const { loopLagMs, cpuMs, ageMs } = worker as WorkerStatus;
+    assert.deepEqual([loopLagMs, cpuMs, ageMs], [0.2, 2_500, 60_000.3]);
+    assert.match(String(age), /^\d+(\.\d)?$/);
+  }
 });
 
 test('restart of a pool rolls its workers: each step on stderr, the receipt on stdout', async (t) => {
@@ -136,7 +151,7 @@ test('a wrong size is a wrong command line', async (t) => {
   for (const size of ['0', '-0', 'many', '1.5', '']) {
     const { code, stderr } = await pool.run('scale', 'shop', size);
     assert.equal(code, 64, stderr);
-    assert.match(stderr, /N, max, \+N or -N/);
+    assert.match(stderr, /the number of workers is .*max, \+N or -N/);
   }
 });
 

@@ -70,6 +70,11 @@ describe('fdpass run', { concurrency: 4 }, () => {
     await endsWith(t, run, 0);
   });
 
+  test('a program that is not ready within --warm is ended', async (t) => {
+    const run = startOne(t, { options: ['--warm', '400'], program: script('never') });
+    assert.match(await endsWith(t, run, 1), /it was not ready within 400 ms/);
+  });
+
   test('a program that ends well and does not serve is exit code 1', async (t) => {
     const run = startOne(t, { program: script('nothing') });
     const stderr = await endsWith(t, run, 1);

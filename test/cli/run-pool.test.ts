@@ -82,7 +82,10 @@ test('the other commands find it by its name, and a second one of that name is r
 
 test('restart --supervisor replaces the supervisor, and the workers serve all the time', async (t) => {
   const port = await freePort();
-  const run = startRun(t, ['-i', '2', '--balance', 'least'], { PORT: String(port) });
+  const metrics = await freePort();
+  const run = startRun(t, ['-i', '2', '--balance', 'least', '--metrics', `${metrics}`], {
+    PORT: String(port),
+  });
   await run.says('fdpass run: 2 workers serve\n');
   const before = JSON.parse(await ask({ port })).pid;
   const env = { ...process.env, XDG_RUNTIME_DIR: runtime(t) };
@@ -100,11 +103,16 @@ test('restart --supervisor replaces the supervisor, and the workers serve all th
   const { status } = JSON.parse((await command('status', 'shop', '--json')).stdout);
   assert.equal(status.pid, pid);
   assert.ok(status.pool.workers.some((worker: { pid: number }) => worker.pid === before));
+  await within('the metrics of the new one', async () => {
+    const read = () => ask({ port: metrics, path: '/metrics.json' }).catch(() => '{}');
+    while (JSON.parse(await read()).primary?.pid !== pid) await nextTurn();
+  });
   await ask({ port });
   assert.match((await command('restart', 'shop')).stdout, /^2 workers were replaced/);
   process.kill(pid, 'SIGTERM');
   const { stderr } = await run.end(); // the new one has its output
   assert.match(stderr, /SIGTERM: the workers let their connections end/);
+  assert.match(stderr, /^fdpass run: 2 workers of an earlier supervisor serve on, as they were started: /m);
 });
 
 test('abort calls a roll off, and the workers that were not replaced serve on', async (t) => {

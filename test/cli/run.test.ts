@@ -24,6 +24,7 @@ test('without options it is a worker for each processor, of processes, and nothi
     workers: 'max',
     balance: undefined,
     waitReady: false,
+    warmMs: undefined,
     probationMs: undefined,
     drainMs: undefined,
   });
@@ -36,6 +37,8 @@ test('each option is read', () => {
     '--balance',
     'least',
     '--wait-ready',
+    '--warm',
+    '90000',
     '--probation',
     '0',
     '--drain',
@@ -52,10 +55,10 @@ test('each option is read', () => {
     'server.js',
     '-x',
   ]);
-  const { workers, balance, waitReady, probationMs, drainMs, threads } = plan;
+  const { workers, balance, waitReady, warmMs, probationMs, drainMs, threads } = plan;
   assert.deepEqual(
-    [workers, balance, waitReady, probationMs, drainMs, json],
-    [4, 'least', true, 0, 500, true],
+    [workers, balance, waitReady, warmMs, probationMs, drainMs, json],
+    [4, 'least', true, 90_000, 0, 500, true],
   );
   assert.deepEqual(threads, { execArgv: ['-r', './a.js'], script: 'server.js', args: ['-x'] });
   assert.deepEqual(readRunOptions(['--watch', ...PROGRAM]).watch, ['.']);
@@ -89,6 +92,23 @@ for (const [what, args, text] of [
   ],
   ['a word before --', ['server.js', ...PROGRAM], /'server\.js' belongs behind --/],
   ['no workers', ['-i', '0', ...PROGRAM], /-i takes a number of workers from 1, or max, not '0'/],
+  [
+    'less than no workers',
+    ['-i', '-1', ...PROGRAM],
+    /^Error: -i takes a number of workers from 1, or max, not '-1'$/,
+  ],
+  [
+    'a time below 0',
+    ['--probation', '-5', ...PROGRAM],
+    /^Error: --probation takes milliseconds from 0 to \d+, not '-5'$/,
+  ],
+  ['no time to boot', ['--warm', '0', ...PROGRAM], /--warm takes milliseconds from 1/],
+  [
+    'an option for a value',
+    ['--drain', '--json', ...PROGRAM],
+    /^Error: --drain takes a value, and '--json' is an option$/,
+  ],
+  ['a value that is missing', ['--name', ...PROGRAM], /^Error: --name takes a value, which is missing$/],
   ['a balance that is unknown', ['--balance', 'leest', ...PROGRAM], /did you mean least\?/],
   ['an option that is unknown', ['--watc', ...PROGRAM], /there is no option --watc; did you mean --watch\?/],
   ['a name that is none', ['--name', 'a/b', ...PROGRAM], /up to 64 letters/],

@@ -5,8 +5,10 @@ import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 import { UnixDatagram } from 'fdpass';
+import { failureText } from '#fdpass/cli/status';
+import type { PoolStatus } from '#fdpass/handoff/pool-status';
 import { start } from '../helpers/child';
-import { bin } from '../helpers/cli';
+import { bin, runCli } from '../helpers/cli';
 import { Service } from '../helpers/service';
 import { tmpDir } from '../helpers/tmp-dir';
 
@@ -140,6 +142,29 @@ test('status shows all that drain, with their connections and memory, until they
 async function leave(file: string): Promise<void> {
   await new UnixDatagram().bind(file, { unlinkOnClose: false }).close();
 }
+
+test('what has failed is called by what it was', () => {
+  const pool: PoolStatus = { kind: 'processes', size: 1, listeners: [], workers: [] };
+  for (const [code, of, what] of [
+    ['ERR_HANDOFF_TIMEOUT', {}, 'An upgrade'],
+    ['ERR_HANDOFF_TIMEOUT', { pool }, 'A takeover'],
+    ['ERR_POOL_WORKER', { pool }, 'A roll'],
+    ['ERR_POOL_ABORTED', { pool }, 'A roll'],
+  ] as const) {
+    const text = failureText({ ...of, lastFailure: { code, reason: 'no good', agoMs: 5_000 } });
+    assert.equal(text, `\n${what} failed 5.0 s ago: no good (${code})\n`);
+  }
+  assert.equal(failureText({ pool }), '');
+});
+
+test('NAME is asked for as those know it who run a program', async (t) => {
+  const { code, stderr } = await runCli(t, 'status');
+  assert.equal(code, 64);
+  assert.match(
+    stderr,
+    /NAME is missing: what the service gives to createHandoff\(\), or to fdpass run --name/,
+  );
+});
 
 test('ps lists what runs, and remarks on what does not answer', async (t) => {
   const service = new Service(t);

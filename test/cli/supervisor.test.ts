@@ -34,6 +34,13 @@ class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
   readonly generation = 1;
   readonly logs = new LogBook({ now: () => 0 });
   closes = 0;
+  workers = [
+    workerStatus(1),
+    workerStatus(4, { pid: 0, state: 'starting' }),
+    workerStatus(2, { state: 'probation' }),
+    workerStatus(2, { pid: 0, state: 'waiting' }),
+    workerStatus(3, { threadId: 1 }),
+  ];
   begun = new Deferred<void>();
   rolls: Deferred<RollReceipt>[] = [];
   closed = new Deferred<void>();
@@ -70,12 +77,7 @@ class FakeRunPool extends EventEmitter<PoolEvents> implements RunPool {
   }
 
   status(): PoolStatus {
-    const workers = [
-      workerStatus(1),
-      workerStatus(4, { pid: 0, state: 'starting' }),
-      workerStatus(2, { pid: 0, state: 'waiting' }),
-      workerStatus(3, { threadId: 1 }),
-    ];
+    const { workers } = this;
     return { balance: 'kernel', kind: 'processes', size: 3, listeners: [], workers };
   }
 }
@@ -159,10 +161,24 @@ test('a second signal ends all at once, with the code of a shell', async () => {
   await says('serve');
   signals.emit('SIGTERM');
   signals.emit('SIGINT');
-  assert.deepEqual(killed, [[1_001, 'SIGKILL']]);
+  assert.deepEqual(killed, [
+    [1_001, 'SIGKILL'],
+    [1_002, 'SIGKILL'],
+  ]);
   assert.deepEqual(exits, [130]);
   pool.closed.resolve();
   assert.equal(await ended(), 130, 'also if the workers are faster');
+});
+
+test('a second signal ends also those that boot', async () => {
+  const { pool, signals, killed, ended } = play();
+  pool.workers = [workerStatus(1, { state: 'starting' })];
+  signals.emit('SIGTERM');
+  signals.emit('SIGTERM');
+  assert.deepEqual(killed, [[1_001, 'SIGKILL']]);
+  pool.begun.reject(new Error('called off'));
+  pool.closed.resolve();
+  assert.equal(await ended(), 143);
 });
 
 test('a signal while it starts calls the start off, and the exit code is 0', async () => {
@@ -196,6 +212,22 @@ test('a program that ends well before it serves is exit code 1, and is told what
   const help = 'before it was ready: a worker is when its program listens';
   assert.equal(stderr(), `fdpass run: the start has failed: worker 1 ended with exit code 0, ${help}\n`);
 });
+
+for (const [what, error, text] of [
+  ['could not listen', { exitCode: 0, listenError: 'bind EADDRINUSE' }, ''],
+  [
+    'has the name of another one',
+    { code: 'ERR_HANDOFF_BUSY' },
+    '; give another --name, if that is another service',
+  ],
+] as const) {
+  test(`a program that ${what} is told what helps, not what a worker is`, async () => {
+    const { pool, ended, stderr } = play();
+    pool.begun.reject(Object.assign(new Error('no good'), error));
+    assert.equal(await ended(), 1);
+    assert.equal(stderr(), `fdpass run: the start has failed: no good${text}\n`);
+  });
+}
 
 test('a start that takes long is told, with what it waits for', async () => {
   const { pool, signals, ended, says } = play({ slowMs: 1 });
@@ -256,18 +288,47 @@ test('one that is superseded waits for the workers that are left to it, and ends
   assert.ok(pool.closes > 0);
 });
 
-test('signals that are the program’s go to the workers that are processes', async () => {
+test('signals that are the program’s go to the workers that serve, if they are processes', async () => {
   const { pool, signals, killed, ended, says } = play();
   pool.begun.resolve();
   await says('serve');
-  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT']) signals.emit(signal);
+  pool.workers = [
+    workerStatus(1),
+    workerStatus(2, { state: 'starting' }), // it has no handler yet: SIGUSR2 would end it
+    workerStatus(3, { state: 'probation' }),
+    workerStatus(4, { state: 'leaving' }),
+    workerStatus(5, { pid: 0, state: 'waiting' }),
+    workerStatus(6, { threadId: 1 }),
+  ];
+  const forwarded = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'];
+  for (const signal of forwarded) signals.emit(signal);
   assert.deepEqual(
     killed,
-    ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'].map((signal) => [1_001, signal]),
+    forwarded.flatMap((signal) => [1_001, 1_003, 1_004].map((pid) => [pid, signal])),
   );
   signals.emit('SIGTERM');
   pool.closed.resolve();
   await ended();
+});
+
+test('workers of an earlier supervisor are told, and how many serve', async () => {
+  const { pool, signals, ended, says } = play();
+  const info = (worker: number) => ({ worker, generation: 1, pid: 1_000 + worker });
+  pool.workers = [workerStatus(1), workerStatus(2), workerStatus(3, { state: 'starting' })];
+  pool.emit('kept', info(1));
+  pool.emit('kept', info(2));
+  pool.begun.resolve();
+  await says(
+    'fdpass run: 2 of 3 workers serve\n' +
+      'fdpass run: 2 workers of an earlier supervisor serve on, as they were started: fdpass restart shop replaces them\n',
+  );
+  pool.emit('kept', info(3));
+  await says(
+    'fdpass run: worker 3 (pid 1003) of an earlier supervisor serves on, as it was started: fdpass restart shop replaces it\n',
+  );
+  signals.emit('SIGTERM');
+  pool.closed.resolve();
+  assert.equal(await ended(), 0);
 });
 
 test('lines of workers have their prefix and their stream, a crash is told in one line', async () => {

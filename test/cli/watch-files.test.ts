@@ -11,9 +11,11 @@ import { tmpDir } from '../helpers/tmp-dir';
 function watching(t: test.TestContext, folder: string, paths: string[]) {
   const seen: string[] = [];
   const failures: Error[] = [];
+  let calls = 0;
   let onChange = (): void => {};
   const files = new FileWatch(paths, {
     changed: (changed) => {
+      calls++;
       seen.push(...changed.map((file) => path.relative(folder, file)));
       onChange();
     },
@@ -22,6 +24,7 @@ function watching(t: test.TestContext, folder: string, paths: string[]) {
   t.after(() => files.close());
   return {
     failures,
+    calls: () => calls,
     async until(last: string): Promise<string[]> {
       await within(last, async () => {
         while (!seen.includes(last))
@@ -111,4 +114,82 @@ test('a symbolic link that leads upward is not followed', async (t) => {
   const { until } = watching(t, folder, [folder]);
   write(folder, 'lib', 'a.js');
   assert.deepEqual(await until('lib/a.js'), ['lib/a.js']);
+});
+
+for (const [how, replace] of [
+  [
+    'removed and built anew',
+    (folder: string, built: string) => {
+      rmSync(folder, { recursive: true });
+      renameSync(built, folder);
+    },
+  ],
+  [
+    'moved away for another one',
+    (folder: string, built: string) => {
+      renameSync(folder, `${folder}.old`);
+      renameSync(built, folder);
+    },
+  ],
+] as const) {
+  test(`a folder that is ${how} is watched on, and told in one go`, async (t) => {
+    const above = tmpDir(t);
+    const [folder, built] = [path.join(above, 'dist'), path.join(above, 'built')];
+    for (const one of [folder, built]) {
+      mkdirSync(path.join(one, 'lib'), { recursive: true });
+      write(one, 'lib', 'a.js');
+    }
+    const { until, calls } = watching(t, folder, [folder]);
+    replace(folder, built);
+    await until('lib/a.js');
+    assert.equal(calls(), 1);
+    write(folder, 'lib', 'b.js');
+    assert.deepEqual(await until('lib/b.js'), ['lib/b.js']);
+  });
+}
+
+test('while a folder is missing nothing of it is told, and what comes back is', async (t) => {
+  const folder = path.join(tmpDir(t), 'dist');
+  const other = tmpDir(t);
+  mkdirSync(folder);
+  write(folder, 'a.js');
+  const { until } = watching(t, other, [folder, other]);
+  rmSync(folder, { recursive: true });
+  write(other, 'a.js');
+  assert.deepEqual(await until('a.js'), ['a.js'], 'others are told');
+  mkdirSync(folder);
+  write(folder, 'b.js');
+  const seen = await until(path.relative(other, path.join(folder, 'b.js')));
+  assert.deepEqual(seen.map((file) => path.basename(file)).sort(), ['a.js', 'b.js']);
+});
+
+test('a folder in a folder that is replaced in one step is watched on', async (t) => {
+  const [folder, built] = [tmpDir(t), tmpDir(t)];
+  mkdirSync(path.join(folder, 'lib'));
+  mkdirSync(path.join(built, 'lib'));
+  write(built, 'lib', 'a.js');
+  const { until } = watching(t, folder, [folder]);
+  rmSync(path.join(folder, 'lib'), { recursive: true });
+  renameSync(path.join(built, 'lib'), path.join(folder, 'lib'));
+  await until('lib/a.js');
+  write(folder, 'lib', 'b.js');
+  assert.deepEqual(await until('lib/b.js'), ['lib/b.js']);
+});
+
+test('a file that is named is told when it is back, also with another folder', async (t) => {
+  const above = tmpDir(t);
+  const folder = path.join(above, 'dist');
+  mkdirSync(folder);
+  write(folder, 'settings.yaml');
+  const { until, calls } = watching(t, folder, [path.join(folder, 'settings.yaml')]);
+  rmSync(path.join(folder, 'settings.yaml'));
+  write(folder, 'settings.yaml');
+  await until('settings.yaml');
+  rmSync(folder, { recursive: true });
+  mkdirSync(folder);
+  write(folder, 'settings.yaml');
+  await until('settings.yaml');
+  assert.equal(calls(), 2);
+  write(folder, 'settings.yaml');
+  assert.deepEqual(await until('settings.yaml'), ['settings.yaml']);
 });

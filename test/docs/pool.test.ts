@@ -52,7 +52,7 @@ async function answered(port: number, generation: number): Promise<void> {
 }
 
 test("the pool of docs/pool.md serves with the README's server, rolls on SIGHUP and ends on SIGTERM", async (t) => {
-  const pool = programOf('docs/pool.md', 'const starting');
+  const pool = programOf('docs/pool.md', "process.on('SIGHUP'");
   const cwd = project(t, {
     'server.mjs': programOf('README.md', 'createHandoff('),
     'pool.mjs': change(pool, "name: 'shop',", "name: 'shop', address: './control', orphans: 'drain',"),
@@ -75,13 +75,25 @@ function hasHandler(pid: number): boolean {
   return (BigInt(`0x${mask}`) & 1n) === 1n; // signal 1 is bit 0
 }
 
-test('the pool of docs/from-cluster-and-pm2.md makes workers of a program that knows nothing of it', async (t) => {
-  const pool = programOf('docs/from-cluster-and-pm2.md', "require('fdpass/pool')");
-  const end = '.then((pool) => { console.log(pool.status().listeners.length); return pool.close(); });';
-  const cwd = project(t, {
-    'server.js': "require('node:http').createServer().listen(0, '127.0.0.1');",
-    'pool.js': `${change(pool, "name: 'shop',", 'workers: 1,').trimEnd().replace(/;$/, '')}${end}`,
+for (const [document, words, name] of [
+  ['docs/from-cluster-and-pm2.md', "require('fdpass/pool')", "name: 'shop',"],
+  ['docs/pool.md', 'const starting = createPool({ exec', ''],
+] as const) {
+  test(`the pool of ${document} has workers of a program that knows nothing of it, and ends with them`, async (t) => {
+    const pool = change(programOf(document, words), `{ ${name}`, '{ workers: 1, ').replace(
+      /^const .*require.*$/m,
+      '',
+    );
+    const cwd = project(t, {
+      'server.js': "require('node:http').createServer().listen(0, '127.0.0.1');",
+      'pool.js': `const { createPool } = require('fdpass/pool');
+        ${pool}
+        starting.then((pool) => console.log(pool.status().listeners.length));`,
+    });
+    const primary = start(t, process.execPath, ['pool.js'], { cwd });
+    assert.equal(await primary.line(), '1');
+    primary.process.kill('SIGTERM');
+    const { code, signal, stderr } = await primary.ended;
+    assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
   });
-  const { code, stdout, stderr } = await start(t, process.execPath, ['pool.js'], { cwd }).ended;
-  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '1\n', stderr: '' });
-});
+}

@@ -43,8 +43,24 @@ function parse(text: string): Map<string, number> {
   return samples;
 }
 
+const ask = async (server: http.Server, path: string, method = 'GET') => {
+  const { port } = server.address() as AddressInfo;
+  const request = http.request({ port, host: '127.0.0.1', path, method, agent: false }).end();
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  let body = '';
+  for await (const part of response.setEncoding('utf8')) body += part;
+  return { status: response.statusCode, type: response.headers['content-type'], body };
+};
+
 test('each figure is there by the name and unit that Prometheus users expect', () => {
-  const figures = { connections: 3, accepted: 10, requests: 25, loopLagMs: 12, rssBytes: 50e6, cpuMs: 2_500 };
+  const figures = {
+    connections: 3,
+    accepted: 10,
+    requests: 25,
+    loopLagMs: 12,
+    rssBytes: 50e6,
+    cpuMs: 2_500,
+  };
   const samples = parse(
     new PoolMetrics().text(report([workerStatus(1, { ...figures, restarts: 4 }), workerStatus(2)])),
   );
@@ -90,9 +106,36 @@ test('threads do not tell the memory of their process as theirs', () => {
   assert.deepEqual(memory, ['process_resident_memory_bytes{pool="shop",worker="primary"}']);
 });
 
+test('milliseconds are told to a tenth, seconds to a millionth', async (t) => {
+  const told = report([
+    workerStatus(1, { loopLagMs: 0.20866300000000002, cpuMs: 1_234.56789, ageMs: 10.06 }),
+  ]);
+  const text = new PoolMetrics().text(told);
+  assert.match(text, /^fdpass_worker_event_loop_lag_seconds\{.*\} 0\.000209$/m);
+  assert.match(text, /^process_cpu_seconds_total\{pool="shop",worker="1"\} 1\.234568$/m);
+  const server = createMetricsServer(() => told).listen(0, '127.0.0.1');
+  t.after(() => void server.close());
+  await once(server, 'listening');
+  const [{ loopLagMs, cpuMs, ageMs }] = JSON.parse((await ask(server, '/metrics.json')).body).pool.workers;
+  assert.deepEqual([loopLagMs, cpuMs, ageMs], [0.2, 1_234.6, 10.1]);
+});
+
 test('labels are escaped', () => {
   const text = new PoolMetrics().text(report([], { name: 'a"b\\c\nd' }));
   assert.ok(parse(text).has('fdpass_pool_workers_wanted{pool="a\\"b\\\\c\\nd"}'));
+});
+
+test('a report that cannot be made is a 500, and an accept that fails is nothing', async (t) => {
+  const thrown = [new Error('EMFILE, too many open files'), 'no figures'];
+  const server = createMetricsServer(() => {
+    throw thrown.shift();
+  }).listen(0, '127.0.0.1');
+  t.after(() => void server.close());
+  await once(server, 'listening');
+  const first = await ask(server, '/metrics');
+  assert.deepEqual([first.status, first.body], [500, 'there are no figures: EMFILE, too many open files\n']);
+  assert.equal((await ask(server, '/healthz')).status, 500);
+  server.emit('error', new Error('accept EMFILE'));
 });
 
 test('the server answers scrapers, scripts and probes', async (t) => {
@@ -100,21 +143,16 @@ test('the server answers scrapers, scripts and probes', async (t) => {
   const server = createMetricsServer(() => report(workers)).listen(0, '127.0.0.1');
   t.after(() => void server.close());
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const ask = async (path: string, method = 'GET') => {
-    const request = http.request({ port, host: '127.0.0.1', path, method, agent: false }).end();
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-    let body = '';
-    for await (const part of response.setEncoding('utf8')) body += part;
-    return { status: response.statusCode, type: response.headers['content-type'], body };
-  };
-  const text = await ask('/metrics?format=text');
+  const text = await ask(server, '/metrics?format=text');
   assert.deepEqual([text.status, text.type], [200, 'text/plain; version=0.0.4; charset=utf-8']);
   assert.ok(parse(text.body).size > 5);
-  assert.deepEqual(JSON.parse((await ask('/metrics.json')).body), report(workers));
-  assert.equal((await ask('/metrics', 'HEAD')).body, '');
-  assert.deepEqual([(await ask('/')).status, (await ask('/metrics', 'POST')).status], [404, 405]);
-  assert.equal((await ask('/healthz')).status, 200);
+  assert.deepEqual(JSON.parse((await ask(server, '/metrics.json')).body), report(workers));
+  assert.equal((await ask(server, '/metrics', 'HEAD')).body, '');
+  assert.deepEqual(
+    [(await ask(server, '/')).status, (await ask(server, '/metrics', 'POST')).status],
+    [404, 405],
+  );
+  assert.equal((await ask(server, '/healthz')).status, 200);
   workers = [workerStatus(1, { state: 'waiting' })];
-  assert.equal((await ask('/healthz')).status, 503);
+  assert.equal((await ask(server, '/healthz')).status, 503);
 });

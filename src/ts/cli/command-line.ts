@@ -5,19 +5,34 @@ import { UsageError } from './command';
 
 /** @throws UsageError */
 export function parseCommandLine<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
-  refuseUnknown(config);
-  return orTeach(() => parseArgs(config));
+  const tied = { ...config, args: readOptions(config) } as T; // of whatever T, args are strings
+  return orTeach(() => parseArgs(tied));
 }
 
-function refuseUnknown({ args, options = {} }: ParseArgsConfig): void {
-  const names = [...Object.keys(options), 'help'];
+/** @returns the arguments, with values that parseArgs() takes for options tied to theirs: '-1' is a wrong number, not an option */
+function readOptions({ args = [], options = {} }: ParseArgsConfig): string[] {
   const lenient = { args, options, strict: false, allowPositionals: true, tokens: true } as const;
+  const read: (string | undefined)[] = [...args];
   for (const token of parseArgs(lenient).tokens) {
-    if (token.kind !== 'option' || names.includes(token.name)) continue;
-    const meant = nearest(token.name, names);
-    const help = meant === undefined ? `known are --${names.join(', --')}` : `did you mean --${meant}?`;
-    throw new UsageError(`there is no option ${token.rawName}; ${help}`);
+    if (token.kind !== 'option') continue;
+    const { name, rawName, index, value, inlineValue } = token;
+    refuseUnknown(name, rawName, Object.keys(options));
+    if (options[name]?.type !== 'string') continue;
+    if (value === undefined) throw new UsageError(`${rawName} takes a value, which is missing`);
+    if (inlineValue || !/^-./.test(value)) continue;
+    if (!/^-\d/.test(value)) throw new UsageError(`${rawName} takes a value, and '${value}' is an option`);
+    read[index] = rawName.startsWith('--') ? `${args[index]}=${value}` : `${args[index]}${value}`;
+    read[index + 1] = undefined;
   }
+  return read.filter((word) => word !== undefined);
+}
+
+function refuseUnknown(name: string, rawName: string, known: readonly string[]): void {
+  const names = [...known, 'help'];
+  if (names.includes(name)) return;
+  const meant = nearest(name, names);
+  const help = meant === undefined ? `known are --${names.join(', --')}` : `did you mean --${meant}?`;
+  throw new UsageError(`there is no option ${rawName}; ${help}`);
 }
 
 /** What is wrong with an argument is wrong with the command line. */

@@ -1,10 +1,11 @@
 // What a command to a service says when there is no answer that it could show.
 import type { Result } from '../handoff/command';
+import { jsonOf } from '../pool/metrics-json';
 import { EXIT } from './command';
 
 /** One object on one line for scripts. */
 export function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${jsonOf(value)}\n`);
 }
 
 /** Nobody has answered, or it is not known what became of it. @returns the exit code */

@@ -16,13 +16,15 @@ export interface PoolPlan {
   /** undefined: as createPool() has it. */
   balance: Balance | undefined;
   waitReady: boolean;
+  warmMs: number | undefined;
   probationMs: number | undefined;
   drainMs: number | undefined;
 }
 
 /** @throws RangeError, ERR_HANDOFF_UNSAFE_DIRECTORY */
 export function makePool(plan: PoolPlan): RunPool {
-  const { name, threads, command, workers, balance, waitReady, probationMs, drainMs } = plan;
+  const { name, threads, command, workers, balance, waitReady } = plan;
+  const { warmMs: warm, probationMs, drainMs: drain } = plan;
   return new Pool({
     ...readPoolOptions({
       name,
@@ -32,8 +34,8 @@ export function makePool(plan: PoolPlan): RunPool {
       workers,
       output: 'event',
       detached: true,
+      timeouts: given({ warm, drain }),
       ...given({ balance, probationMs }),
-      ...(drainMs === undefined ? {} : { timeouts: { drain: drainMs } }),
     }),
     exclusive: true,
   });

@@ -10,6 +10,7 @@ import {
   requirePrivateDirectory,
   runtimeDirectory,
 } from '../handoff/control-address';
+import { jsonOf } from '../pool/metrics-json';
 import { type Command, EXIT } from './command';
 import { parseCommandLine } from './command-line';
 import { formatTable } from './table';
@@ -47,7 +48,7 @@ Exit code: 0, also if there is none; 1 if the directory cannot be read or truste
   async run(args) {
     const json = parse(args);
     const found = await Promise.all(controlSockets().map(lookAt));
-    if (json) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+    if (json) process.stdout.write(`${jsonOf(found, 2)}\n`);
     else print(found);
     return EXIT.ok;
   },

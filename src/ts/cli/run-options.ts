@@ -22,6 +22,7 @@ const OPTIONS = {
   'wait-ready': { type: 'boolean' },
   metrics: { type: 'string' },
   json: { type: 'boolean' },
+  warm: { type: 'string' },
   probation: { type: 'string' },
   drain: { type: 'string' },
   threads: { type: 'boolean' },
@@ -40,7 +41,7 @@ export interface RunOptions {
 export function readRunOptions(args: readonly string[]): RunOptions {
   const { ours, command } = splitAtProgram(args);
   const { values, positionals } = parseCommandLine({ args: ours, options: OPTIONS, allowPositionals: true });
-  const { json = false, watch = false, name, balance, metrics, probation, drain } = values;
+  const { json = false, watch = false, name, balance, metrics, warm, probation, drain } = values;
   if (positionals.length > 0 && !watch)
     throw new UsageError(
       `'${positionals[0]}' belongs behind --, or behind --watch: fdpass run -- node server.js`,
@@ -56,6 +57,7 @@ export function readRunOptions(args: readonly string[]): RunOptions {
       workers: readInstances(values.instances ?? 'max'),
       balance: balance === undefined ? undefined : readBalance(balance),
       waitReady: values['wait-ready'] ?? false,
+      warmMs: warm === undefined ? undefined : readMs('--warm', warm, 1),
       probationMs: probation === undefined ? undefined : readMs('--probation', probation, 0),
       drainMs: drain === undefined ? undefined : readMs('--drain', drain, 1),
     },

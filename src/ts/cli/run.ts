@@ -1,11 +1,12 @@
 // fdpass run: a program as a pool of workers, under a supervisor that stays in the foreground.
 import { hasCode } from '../base/errors';
 import { residentBytes } from '../base/memory';
+import { SERVICE_VARIABLE, TXN_VARIABLE } from '../handoff/process';
 import type { PoolReport } from '../pool/metrics';
 import { Announcer } from './announcer';
 import type { Command } from './command';
 import { makePool, type PoolPlan } from './make-pool';
-import { serveMetrics } from './metrics-endpoint';
+import { MetricsEndpoint } from './metrics-endpoint';
 import { missingScript, problemOf } from './program';
 import { reapOrphans } from './reaper';
 import { readRunOptions } from './run-options';
@@ -30,6 +31,7 @@ export const run: Command = {
   --wait-ready        a worker is ready at process.send('ready'), not when it listens
   --metrics AT        for Prometheus: a port (of 127.0.0.1), host:port, a path, or @name; GET /metrics, /metrics.json,
                       /healthz
+  --warm MS           what a new worker gets until it is ready; default 60000
   --probation MS      a new worker has to serve for so long before the old one goes; default 1000
   --drain MS          what a worker that leaves gives its connections to end; default 30000
   --threads           worker threads instead of processes
@@ -51,7 +53,7 @@ The program is started itself, not by npm, npx or the like: those start it as a 
 From elsewhere: fdpass status, restart, scale, logs, top, abort NAME.
 
 Signals: HUP replaces the workers. TERM and INT let the connections end, within --drain, and end; a second one ends at
-once. USR1, USR2, WINCH and CONT go to the workers. As PID 1 of a container it waits for orphans, too.
+once. USR1, USR2, WINCH and CONT go to the workers that serve. As PID 1 of a container it waits for orphans, too.
 
 Exit code:
   0     ended because it was asked to
@@ -78,7 +80,12 @@ Exit code:
     };
     const supervisor = new Supervisor({
       name: plan.name,
-      makePool: () => makePool(plan),
+      makePool: () => {
+        const pool = makePool(plan);
+        pool.once('superseded', () => endpoint?.close()); // the next one waits for the place
+        pool.once('confirmed', () => endpoint?.own());
+        return pool;
+      },
       watch,
       announcer,
       signals: process,
@@ -94,9 +101,15 @@ Exit code:
       const { generation, ...told } = supervisor.report();
       return { name: plan.name, ...told, primary: primary(generation) };
     };
+    const endpoint = metrics && new MetricsEndpoint(metrics, report);
+    if (endpoint !== undefined) ends.push(() => endpoint.close());
     let code: number;
     try {
-      if (metrics !== undefined) ends.push(await serveMetrics(metrics, report));
+      if (takesOver(plan.name)) {
+        const late = ({ message }: Error) =>
+          announcer.say('metrics', `the metrics are not to be had yet: ${message}`);
+        endpoint?.openLater({ late });
+      } else await endpoint?.open();
       if (process.pid === 1) ends.push(reapOrphans());
       code = await supervisor.run();
     } finally {
@@ -110,6 +123,11 @@ Exit code:
 function exitSoon(code: number): void {
   process.exitCode = code;
   setTimeout(() => process.exit(code), FLUSH_MS).unref();
+}
+
+/** It was started by the supervisor that it replaces. */
+function takesOver(service: string): boolean {
+  return process.env[SERVICE_VARIABLE] === service && process.env[TXN_VARIABLE] !== undefined;
 }
 
 function primary(generation: number): PoolReport['primary'] {
@@ -132,7 +150,7 @@ function neverBlock(stream: NodeJS.WriteStream): void {
 function readinessOf({ waitReady }: PoolPlan): string {
   return waitReady
     ? "its program calls process.send('ready'), as --wait-ready says"
-    : 'its program listens: by server.listen(), in the process that was started, not in one that this one starts';
+    : 'its program listens: by server.listen(), in the first process of Node, not in one that this one starts';
 }
 
 /** Workers have a process group of their own; what they have started belongs to it. */

@@ -46,8 +46,8 @@ Exit code, and "outcome" of --json:
 };
 
 function parse(args: readonly string[]): { target: Target; size: ScaleRequest & Record<string, unknown> } {
-  // To whoever reads options, '-1' is one.
-  const less = args.findIndex((one) => /^-\d+$/.test(one));
+  // To whoever reads options, '-1' is one; behind one of ours it is its value.
+  const less = args.findIndex((one, i) => /^-\d+$/.test(one) && !TAKES_VALUE.includes(args[i - 1] ?? ''));
   const others = args.filter((_, index) => index !== less);
   const config = { args: others, options: TARGET_OPTIONS, allowPositionals: true } as const;
   const { values, positionals } = parseCommandLine(config);
@@ -56,12 +56,13 @@ function parse(args: readonly string[]): { target: Target; size: ScaleRequest & 
   return { size: readSize(size), target: targetOf(values, names) };
 }
 
+const TAKES_VALUE = ['--timeout', '--address'];
+
 function readSize(text = ''): ScaleRequest & Record<string, unknown> {
   if (text === 'max') return { to: text };
   const number = Number(text);
   if (/^\d+$/.test(text) && number > 0) return { to: number };
   if (/^[+-]\d+$/.test(text) && number !== 0) return { by: number };
-  throw new UsageError(
-    `the number of workers is missing: N, max, +N or -N${text === '' ? '' : `, not '${text}'`}`,
-  );
+  if (text === '') throw new UsageError('the number of workers is missing: N, max, +N or -N');
+  throw new UsageError(`the number of workers is N, from 1, max, +N or -N, not '${text}'`);
 }

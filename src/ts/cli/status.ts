@@ -31,7 +31,8 @@ States: "starting"; "probation" (serves, its predecessor stands by); "serving"; 
 probation); "draining" (superseded, its connections end); and while an upgrade is under way, how far the new process is.
 During a probation both processes answer, now this one and now that. "generations" has all processes that live, the newest
 first. What the one that answers has from the others is a second old at most; what is missing they have not said yet.
-"lastFailure" is of an upgrade that the process has seen fail.
+"lastFailure" is of an upgrade that the process has seen fail; of a pool also of a roll (code ERR_POOL_WORKER or
+ERR_POOL_ABORTED).
 
 A pool has a line for each worker: 2.3 is the third one in place 2. States: "starting"; "probation" (it serves, the one
 before does too); "serving"; "leaving" (its connections end); "waiting" (it has crashed, and will be started again).
@@ -65,7 +66,7 @@ function statusText(service: ServiceStatus): string {
     ...(pool === undefined ? [] : [poolText(pool)]),
     listeners.length > 0 ? table : 'no listeners\n',
   ];
-  return parts.join('\n') + failureText(service.lastFailure);
+  return parts.join('\n') + failureText(service);
 }
 
 /** Its workers, and what is remarkable about them. */
@@ -74,10 +75,16 @@ function poolText(pool: PoolStatus): string {
   return workerTable(pool) + remarks.map((line) => `${line}\n`).join('');
 }
 
-function failureText(failure: ServiceStatus['lastFailure']): string {
-  if (failure === undefined) return '';
-  const { code, reason, agoMs } = failure;
-  return `\nAn upgrade failed ${formatMs(agoMs)} ago: ${reason} (${code})\n`;
+/** Of the workers of a pool; else it is of the process that holds them. */
+const ROLL_CODES = ['ERR_POOL_WORKER', 'ERR_POOL_ABORTED'];
+
+/** '' if none is known. */
+export function failureText({ lastFailure, pool }: Pick<ServiceStatus, 'lastFailure' | 'pool'>): string {
+  if (lastFailure === undefined) return '';
+  const { code, reason, agoMs } = lastFailure;
+  const ofPool = ROLL_CODES.includes(code) ? 'A roll' : 'A takeover';
+  const what = pool === undefined ? 'An upgrade' : ofPool;
+  return `\n${what} failed ${formatMs(agoMs)} ago: ${reason} (${code})\n`;
 }
 
 /** The newest first. */

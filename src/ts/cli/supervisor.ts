@@ -2,7 +2,7 @@
 // exit code that a shell expects.
 import { constants } from 'node:os';
 import path from 'node:path';
-import type { PoolStatus } from '../handoff/pool-status';
+import type { PoolStatus, WorkerState, WorkerStatus } from '../handoff/pool-status';
 import type { RollCounts } from '../pool/metrics';
 import type { WorkerError } from '../pool/worker-error';
 import type { Announcer } from './announcer';
@@ -39,6 +39,9 @@ const STOPPING = ['SIGTERM', 'SIGINT'] as const;
 /** For the program: it may have a meaning of its own for them. */
 const FORWARDED = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
 
+/** The program is there: one that boots may have no handler yet, and would be ended. */
+const SERVES: readonly WorkerState[] = ['serving', 'probation', 'leaving'];
+
 /** A start that takes longer is talked about: somebody looks at an empty screen. */
 const SLOW_MS = 5_000;
 
@@ -48,6 +51,8 @@ export class Supervisor {
   #pool: RunPool | undefined;
   readonly #rolls: RollCounts = { committed: 0, failed: 0, rolledback: 0 };
   #serving = false;
+  /** Workers that another supervisor had started, and that have come while this one starts. */
+  #kept = 0;
   #rolling = false;
   /** Somebody wants a roll behind the one that is under way. */
   #again = false;
@@ -101,8 +106,9 @@ export class Supervisor {
     try {
       await pool.begin();
       this.#serving = true;
-      const { size, listeners } = pool.status();
-      announcer.say('serving', workersOf(size, 'serves', 'serve'));
+      const { size, listeners, workers } = pool.status();
+      announcer.say('serving', servingOf(size, workers));
+      if (this.#kept > 0) this.#sayKept(counted(this.#kept), this.#kept === 1);
       const addresses = listeners.map(({ address }) => address).join(', ');
       if (addresses !== '') announcer.say('listening', `${this.#options.name} listens on ${addresses}`);
       return undefined;
@@ -123,10 +129,21 @@ export class Supervisor {
     announcer.say('slow', `${who} not ready after ${formatMs(slowMs)}: a worker is when ${readiness}`);
   }
 
-  /** It may be the wrong kind of program. */
+  /** Their program may be older than the files are. */
+  #sayKept(who: string, one: boolean): void {
+    const { announcer, name } = this.#options;
+    const serve = one ? 'serves on, as it was started' : 'serve on, as they were started';
+    const replaces = `fdpass restart ${name} replaces ${one ? 'it' : 'them'}`;
+    announcer.say('kept', `${who} of an earlier supervisor ${serve}: ${replaces}`);
+  }
+
+  /** It may be the wrong kind of program, or another one of that name. */
   #helpFor(error: unknown): string {
-    const endedWell = (error as { exitCode?: number | null }).exitCode === 0;
-    return endedWell ? `, before it was ready: a worker is when ${this.#options.readiness}` : '';
+    const { code, exitCode, listenError } = error as Partial<WorkerError>;
+    if (code === 'ERR_HANDOFF_BUSY') return '; give another --name, if that is another service';
+    // One that could not listen says so itself.
+    if (exitCode !== 0 || typeof listenError === 'string') return '';
+    return `, before it was ready: a worker is when ${this.#options.readiness}`;
   }
 
   #hear(pool: RunPool): void {
@@ -137,6 +154,10 @@ export class Supervisor {
     );
     pool.on('ready', (worker) => {
       if (this.#serving) announcer.say('ready', `${called(worker)} serves`);
+    });
+    pool.on('kept', (worker) => {
+      if (this.#serving) this.#sayKept(called(worker), true);
+      else this.#kept++;
     });
     pool.on('exit', (worker, reason, told) => {
       if (told) announcer.say('exit', `${called(worker)} has left: ${reason}`);
@@ -167,7 +188,7 @@ export class Supervisor {
   #listen(): void {
     for (const signal of STOPPING) this.#on(signal, () => this.#stop(signal));
     this.#on('SIGHUP', () => void this.#roll('SIGHUP'));
-    for (const signal of FORWARDED) this.#on(signal, () => this.#toWorkers(signal));
+    for (const signal of FORWARDED) this.#on(signal, () => this.#toWorkers(signal, SERVES));
     const { watch, announcer } = this.#options;
     if (watch === undefined) return;
     const files = new FileWatch(watch, {
@@ -257,10 +278,20 @@ export class Supervisor {
     this.#rolling = false;
   }
 
-  #toWorkers(signal: NodeJS.Signals): void {
-    for (const { pid, threadId } of this.#pool?.status().workers ?? [])
-      if (pid !== 0 && threadId === undefined) this.#options.kill(pid, signal);
+  /** @param states undefined: to all */
+  #toWorkers(signal: NodeJS.Signals, states?: readonly WorkerState[]): void {
+    for (const { pid, threadId, state } of this.#pool?.status().workers ?? [])
+      if (pid !== 0 && threadId === undefined && (states?.includes(state) ?? true))
+        this.#options.kill(pid, signal);
   }
+}
+
+/** During a takeover a place may have two. */
+function servingOf(size: number, workers: readonly WorkerStatus[]): string {
+  const serving = workers.filter(({ state }) => state === 'serving' || state === 'probation');
+  const count = new Set(serving.map(({ worker }) => worker)).size;
+  const all = workersOf(size, 'serves', 'serve');
+  return count < size ? `${count} of ${all}` : all;
 }
 
 function called({ worker, pid }: RunWorker): string {
@@ -268,7 +299,11 @@ function called({ worker, pid }: RunWorker): string {
 }
 
 function workersOf(count: number, one: string, several: string): string {
-  return count === 1 ? `1 worker ${one}` : `${count} workers ${several}`;
+  return `${counted(count)} ${count === 1 ? one : several}`;
+}
+
+function counted(count: number): string {
+  return count === 1 ? '1 worker' : `${count} workers`;
 }
 
 function formatPause(ms: number): string {

@@ -22,7 +22,7 @@ export const TARGET_OPTIONS = {
 } as const satisfies ParseArgsConfig['options'];
 
 /** For the help of each. */
-export const TARGET_HELP = `  NAME           the service, as createHandoff({ name }) has it; needed unless there is an --address
+export const TARGET_HELP = `  NAME           the service, as createHandoff({ name }) or fdpass run --name has it; needed unless there is an --address
   --address AT   where its control socket is, if createHandoff() was given an address: a path or '@name'`;
 
 /** Of a command that takes nothing else. @throws UsageError, ERR_HANDOFF_UNSAFE_DIRECTORY */
@@ -44,7 +44,9 @@ export function targetOf(values: TargetValues, positionals: readonly string[]): 
   const [name, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`one NAME is meant, not ${positionals.length}`);
   if (name === undefined && address === undefined)
-    throw new UsageError('NAME is missing: the name that the service gives to createHandoff()');
+    throw new UsageError(
+      'NAME is missing: what the service gives to createHandoff(), or to fdpass run --name; fdpass ps lists them',
+    );
   orTeach(() => name === undefined || validateHandoffName(name));
   return {
     name,

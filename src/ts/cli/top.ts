@@ -31,7 +31,7 @@ export const top: Command = {
 ${TARGET_HELP}
   --once         print one table and end
   --interval MS  from one look to the next; default ${DEFAULT_INTERVAL_MS}
-  --json         for scripts: a line for each look, as of 'fdpass status --json'
+  --json         for scripts: a line for each look, the "status" of 'fdpass status --json'
   --timeout MS   wait for an answer so long
   --help         this text
 

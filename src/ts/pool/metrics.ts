@@ -88,8 +88,9 @@ function largest(values: readonly (number | undefined)[]): number | undefined {
   return told.length === 0 ? undefined : Math.max(...told);
 }
 
+/** To a millionth. */
 function seconds(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : ms / 1_000;
+  return ms === undefined ? undefined : Math.round(ms * 1_000) / 1e6;
 }
 
 function families(
