@@ -21,6 +21,13 @@ export const contenders = [
     program: cProgram('mode=batched'),
   },
   {
+    name: 'c-close-range',
+    title: 'C, epoll, close_range',
+    does: { oneway: ['seqpacket'] },
+    not: ({ fds = 0 }) => fds < 2,
+    program: cProgram('closeRuns=1'),
+  },
+  {
     name: 'c-sndbuf',
     title: 'C, epoll, SO_SNDBUF 212992',
     does: { oneway: ['stream', 'dgram', 'seqpacket'] },

@@ -25,6 +25,7 @@ struct options {
   int addresses;     // of clients
   bool bursts;       // the next connections begin when all of the last ones have ended
   bool unconnected;  // every datagram names its destination
+  bool close_runs;   // descriptors that follow each other: close_range(2)
   int sndbuf;        // SO_SNDBUF; 0: the default
   double warm_us;    // not measured, at the start
   double run_us;     // measured

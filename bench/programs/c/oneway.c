@@ -25,26 +25,31 @@ struct inbox {
   long closed;  // descriptors that came
 };
 
-static void CloseAll(struct inbox* inbox, struct msghdr* header) {
+// `in_runs`: those that follow each other by one call.
+static void CloseAll(struct inbox* inbox, struct msghdr* header, bool in_runs) {
   for (struct cmsghdr* c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
     const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; i++) {
-      int fd;
-      memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-      close(fd);
+    const int* fds = (const int*)CMSG_DATA(c);
+    for (size_t begin = 0, end = 0; begin < count; begin = end) {
+      end = begin + 1;
+      while (in_runs && end < count && fds[end] == fds[end - 1] + 1) end++;
+      if (end - begin == 1)
+        close(fds[begin]);
+      else
+        close_range((unsigned)fds[begin], (unsigned)fds[end - 1], 0);
     }
     inbox->closed += (long)count;
   }
 }
 
-static ssize_t ReceiveWithFds(int fd, struct inbox* inbox) {
+static ssize_t ReceiveWithFds(int fd, struct inbox* inbox, bool in_runs) {
   struct iovec vector = {inbox->data, inbox->slot};
   struct msghdr header = {.msg_iov = &vector,
                           .msg_iovlen = 1,
                           .msg_control = inbox->control.bytes,
                           .msg_controllen = sizeof inbox->control.bytes};
   const ssize_t size = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
-  if (size > 0) CloseAll(inbox, &header);
+  if (size > 0) CloseAll(inbox, &header, in_runs);
   return size;
 }
 
@@ -57,7 +62,7 @@ static long ReceiveOnce(int fd, const struct options* options, struct inbox* inb
   }
   if (options->fds > 0) {
     const long before = inbox->closed;
-    const ssize_t size = ReceiveWithFds(fd, inbox);
+    const ssize_t size = ReceiveWithFds(fd, inbox, options->close_runs);
     return size > 0 ? inbox->closed - before : size;
   }
   const ssize_t size = recv(fd, inbox->data, inbox->slot, 0);

@@ -31,6 +31,7 @@ struct options ParseOptions(int argc, char** argv) {
     if (IS("addresses")) options.addresses = atoi(value);
     if (IS("bursts")) options.bursts = atoi(value) != 0;
     if (IS("unconnected")) options.unconnected = atoi(value) != 0;
+    if (IS("closeRuns")) options.close_runs = atoi(value) != 0;
     if (IS("sndbuf")) options.sndbuf = atoi(value);
     if (IS("warmMs")) options.warm_us = atof(value) * 1000;
     if (IS("runMs")) options.run_us = atof(value) * 1000;
