@@ -83,6 +83,20 @@ const split = (workers) => ({
   link: { workers, sockets: 200, warmMs: 0, runMs: 1000 },
 });
 
+const bursts = (name, text, link) => ({
+  name,
+  title: `processor time of the primary for a connection, of 256 ${text}`,
+  group: 'pool',
+  pattern: 'requests',
+  metric: 'primaryCpu',
+  kinds: ['http'],
+  by: { sender: 'c' },
+  baseline: { name: 'cluster-rr', title: 'RR' },
+  cores: 'any',
+  link: { workers: 2, sockets: 256, bursts: 1, addresses: 200, warmMs: 1000, ...link },
+  quick: { warmMs: 100, runMs: 300 },
+});
+
 export const cases = [
   pingPong('dgram', ['dgram', 'udp', 'ipc']),
   pingPong('seqpacket', ['seqpacket']),
@@ -204,19 +218,8 @@ export const cases = [
     link: { workers: 2, sockets: 64, addresses: 200, warmMs: 1000, runMs: 3000 },
     quick: { warmMs: 100, runMs: 300 },
   },
-  {
-    name: 'pool-bursts',
-    title: 'processor time of the primary for a connection, of 256 that come at once',
-    group: 'pool',
-    pattern: 'requests',
-    metric: 'primaryCpu',
-    kinds: ['http'],
-    by: { sender: 'c' },
-    baseline: { name: 'cluster-rr', title: 'RR' },
-    cores: 'any',
-    link: { workers: 2, sockets: 256, bursts: 1, addresses: 200, warmMs: 1000, runMs: 2000 },
-    quick: { warmMs: 100, runMs: 300 },
-  },
+  bursts('pool-bursts', 'that come at once, while it accepts', { runMs: 2000 }),
+  bursts('pool-batches', 'that wait: it sleeps 30 ms and looks then', { gatherMs: 30, runMs: 3000 }),
   split(2),
   split(4),
   {

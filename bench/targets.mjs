@@ -45,11 +45,9 @@ export const targets = [
     'cluster-none',
     ...['reuseport', 'least', 'sticky'].map((one) => `fdpass-pool-${one}`),
   ].map((to) => pool('kernel', { case: 'pool-requests', to, atLeast: 0.97 })),
-  ...pools(['least', 'sticky'], {
-    case: 'pool-bursts',
-    atMost: 5,
-    unit: 'us',
-  }),
+  ...['pool-bursts', 'pool-batches'].flatMap((name) =>
+    pools(['least', 'sticky'], { case: name, atMost: 5, unit: 'us' }),
+  ),
   ...pools(['least', 'reuseport'], { case: 'pool-split-2', atMost: 5, unit: '% off even' }),
   pool('sticky', { case: 'pool-split-2', atMost: kHashed, unit: '% off even' }),
   ...pools(['kernel', 'reuseport', 'least', 'sticky'], {

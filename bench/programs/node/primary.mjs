@@ -10,20 +10,34 @@ import { stopped } from './stop.mjs';
 
 const kExec = fileURLToPath(new URL('http-server.mjs', import.meta.url));
 
-/** `rolls`: so often all workers are replaced, from `warmMs` on, while the load goes on. */
-export async function receiver(contender, { workers, rolls = 0, warmMs }) {
+/** Between two of its pauses the primary has so many ms for whoever has come meanwhile. */
+const kBetweenPausesMs = 5;
+
+/**
+ * `rolls`: so often all workers are replaced, from `warmMs` on, while the load goes on. `gatherMs`: the primary sleeps so long again
+ * and again, so that connections wait for it.
+ */
+export async function receiver(contender, { workers, rolls = 0, warmMs, gatherMs = 0 }) {
   const port = await freePort();
   const pool = await contender.startPool({ exec: kExec, workers, env: { BENCH_PORT: String(port) } });
   process.once('SIGTERM', () => void pool.close().finally(() => process.exit(143)));
   try {
+    const gathering =
+      gatherMs === 0 ? undefined : setInterval(sleepFor, gatherMs + kBetweenPausesMs, gatherMs);
     const cpu = new CpuCurve();
     sayReady(`127.0.0.1:${port}`);
     await (rolls === 0 ? stopped() : rollUnderLoad(pool, rolls, warmMs));
     cpu.end();
+    clearInterval(gathering);
     return { cpu: cpu.points, rolls };
   } finally {
     await pool.close();
   }
+}
+
+/** Without processor time. */
+function sleepFor(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 async function rollUnderLoad(pool, rolls, warmMs) {
