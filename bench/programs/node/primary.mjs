@@ -21,8 +21,7 @@ export async function receiver(contender, { workers, rolls = 0, warmMs, gatherMs
   const port = await freePort();
   const pool = await contender.startPool({ exec: kExec, workers, env: { BENCH_PORT: String(port) } });
   process.once('SIGTERM', () => void pool.close().finally(() => process.exit(143)));
-  const gathering =
-    gatherMs === 0 ? undefined : setInterval(sleepFor, gatherMs + kBetweenPausesMs, gatherMs);
+  const gathering = gatherMs === 0 ? undefined : setInterval(sleepFor, gatherMs + kBetweenPausesMs, gatherMs);
   try {
     const cpu = new CpuCurve();
     sayReady(`127.0.0.1:${port}`);
