@@ -47,7 +47,7 @@
       # The time goes into system calls: -O3 gave three times the size and nothing else.
       "cflags!": ["-O3"],
       "cflags": [
-        "-Os",
+        "-O2",
         # Across files: a twelfth of the binary.
         "-flto",
         # The bytes do not depend on where they were compiled.

@@ -109,8 +109,10 @@ enum Request {
 // The core inbox together with the JS arrays it reads and writes. They are kept alive by a
 // reference each.
 struct ScriptInbox {
-  ScriptInbox(uint8_t* slab, size_t slots, size_t slot_size) : inbox(slab, slots, slot_size) {}
+  ScriptInbox(EnvData* env_data, uint8_t* slab, size_t slots, size_t slot_size)
+      : env_data(env_data), inbox(slab, slots, slot_size) {}
 
+  EnvData* env_data;
   Inbox inbox;
   const int32_t* request = nullptr;
   int32_t* records = nullptr;
@@ -122,8 +124,8 @@ struct ScriptInbox {
 // openInbox(slab, slots, slotSize, records, names, fds, request): handle
 napi_value OpenInbox(Napi::Env env, Bytes slab, int slots, int slot_size, Bytes records,
                      Bytes names, Bytes fds, Bytes request) {
-  auto* self =
-      new ScriptInbox(slab.data, static_cast<size_t>(slots), static_cast<size_t>(slot_size));
+  auto* self = new ScriptInbox(EnvData::Of(env), slab.data, static_cast<size_t>(slots),
+                               static_cast<size_t>(slot_size));
   self->records = reinterpret_cast<int32_t*>(records.data);
   self->names = names.data;
   self->fds = reinterpret_cast<int32_t*>(fds.data);
@@ -179,15 +181,16 @@ class Pool {
 };
 
 // Ownership of the descriptors moves to JS with the numbers.
-void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** fds) {
+void WriteRecord(ScriptInbox* self, size_t index, int32_t** fds) {
   const ReceivedMessage& message = self->inbox.message(index);
   int32_t* record = self->records + index * kColumns;
   const size_t name_size = message.from.sun_path_size();
-  std::memcpy(self->names + index * UnixAddress::kMaxSunPathBytes, message.from.sun_path(),
-              name_size);
+  uint8_t* name = self->names + index * UnixAddress::kMaxSunPathBytes;
+  std::memcpy(name, message.from.sun_path(), name_size);
+  for (size_t i = name_size; i % sizeof(int32_t) != 0; i++) name[i] = 0;  // JS compares words
   for (size_t i = 0; i < message.control.fd_count; i++) {
     const int fd = self->inbox.TakeFd(message.first_fd + i);
-    env_data->Own(fd);
+    self->env_data->Own(fd);
     *(*fds)++ = fd;
   }
   record[kSize] = static_cast<int32_t>(message.size);
@@ -200,7 +203,7 @@ void WriteRecord(EnvData* env_data, ScriptInbox* self, size_t index, int32_t** f
   record[kUid] = credentials ? static_cast<int32_t>(credentials->uid) : 0;
   record[kGid] = credentials ? static_cast<int32_t>(credentials->gid) : 0;
   record[kPidFd] = self->inbox.TakePidFd(index);
-  if (record[kPidFd] != -1) env_data->Own(record[kPidFd]);
+  if (record[kPidFd] != -1) self->env_data->Own(record[kPidFd]);
 }
 
 // The bits of `asked`; src/ts/sockets/inbox.ts sets them.
@@ -225,9 +228,8 @@ napi_value Receive(Napi::Env env, ScriptInbox* self, Bytes memory) {
   const auto received = self->inbox.Receive(BorrowedFd(request[kFd]), options);
   if (!received.ok()) return FromInt(env, -received.error().code);
   int32_t* fds = self->fds;
-  EnvData* env_data = EnvData::Of(env);
   for (size_t i = 0; i < received.value(); i++) {
-    WriteRecord(env_data, self, i, &fds);
+    WriteRecord(self, i, &fds);
     self->records[i * kColumns + kOffset] = pool.Take(self->inbox, i, options);
   }
   const int count = static_cast<int>(received.value());

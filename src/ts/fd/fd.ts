@@ -124,7 +124,7 @@ export class Fd implements Disposable {
         if (fd.fd !== NONE) numbers[count++] = fd.#release();
       }
     } finally {
-      binding.closeFds(numbers, count);
+      if (count > 0) binding.closeFds(numbers, count);
       scratch = numbers;
     }
   }

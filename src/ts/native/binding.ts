@@ -122,7 +122,7 @@ export interface Binding {
     slots: number,
     slotSize: number,
     records: Int32Array,
-    names: Uint8Array,
+    names: Int32Array,
     fds: Int32Array,
     request: Int32Array,
   ): InboxHandle;
@@ -227,4 +227,4 @@ export function unsupportedPlatform(what: string): Error & { code: string } {
   );
 }
 
-export const binding: Binding = isSupported ? load() : refuse();
+export const binding: Binding = isSupported ? Object.create(load()) : refuse();

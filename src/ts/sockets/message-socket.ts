@@ -337,8 +337,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: Attachments): boolean {
     validateOptions('options', options, ATTACHMENTS);
-    this.openFd();
-    if (this.#outbox.trySend({ data: toBytes('data', data), to, lent: lendAttachment(options) })) return true;
+    const message = { data: toBytes('data', data), to, lent: lendAttachment(options) };
+    if (this.#outbox.trySend(this.openFd(), message)) return true;
     this.#outbox.awaitRoom(to);
     return false;
   }
@@ -349,9 +349,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     options: SendOptions,
   ): Promise<void> {
     validateWaitOptions(options, SEND_OPTIONS);
-    this.openFd();
     const message = { data: toBytes('data', data), to, lent: lendAttachment(options) };
-    if (this.#outbox.trySend(message)) return;
+    if (this.#outbox.trySend(this.openFd(), message)) return;
     await new Promise<void>((resolve, reject) => {
       let takeBack = (): void => {};
       const stop = onCancel(options, 'send()', (error) => {
@@ -491,9 +490,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#delivering = true;
     try {
       while (this.#ready.length > 0 && this.#wantsMessages && this.#state === 'open') {
-        const waiter = this.#waiters.shift();
-        if (waiter !== undefined) waiter.resolve(this.#take() as Message);
-        else this.emit('message', this.#ready.shift() as Message);
+        if (this.#waiters.length === 0) this.emit('message', this.#ready.shift() as Message);
+        else this.#waiters.shift()?.resolve(this.#take() as Message);
       }
       delivered = true;
     } finally {

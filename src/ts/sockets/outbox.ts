@@ -76,9 +76,9 @@ export class Outbox {
    * One attempt, now. False when the destination is full or others wait for it already.
    * @throws SystemError of sendmsg(2)
    */
-  trySend(message: Outgoing): boolean {
+  trySend(fd: number, message: Outgoing): boolean {
     const lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(laneKey(message.to));
-    if ((lane?.entries.length ?? 0) > 0 || !attempt(this.#socket.fd, message)) return false;
+    if ((lane?.entries.length ?? 0) > 0 || !attempt(fd, message)) return false;
     this.#doubted = undefined;
     return true;
   }
