@@ -67,11 +67,11 @@ napi_value SendVector(Napi::Env env, BorrowedFd socket, std::vector<iovec>& buff
   return FromInt(env, CountOrErrno(SendMessage(socket, message)));
 }
 
-// sendBatch(fd, packed, sizes, sunPath | undefined): messages or -errno
-napi_value SendPacked(Napi::Env env, BorrowedFd socket, Bytes packed, Bytes sizes,
+// sendBatch(fd, packed, sizes, count, sunPath | undefined): messages or -errno
+napi_value SendPacked(Napi::Env env, BorrowedFd socket, Bytes packed, Bytes sizes, int wanted,
                       const std::optional<UnixAddress>& to) {
   const auto* first = reinterpret_cast<const uint32_t*>(sizes.data);
-  const size_t count = sizes.size / sizeof(uint32_t);
+  const size_t count = std::min(static_cast<size_t>(wanted), sizes.size / sizeof(uint32_t));
   // A script can forge the length of an array, but not the bytes behind it.
   uint64_t total = 0;
   for (size_t i = 0; i < count; i++) total += first[i];

@@ -115,8 +115,14 @@ export interface Binding {
     control: Uint8Array | undefined,
     flags: number,
   ): number;
-  /** Messages sent, or below zero an errno. */
-  sendBatch(fd: number, packed: Uint8Array, sizes: Uint32Array, sunPath: Uint8Array | undefined): number;
+  /** The first `count` of `sizes`. Messages sent, or below zero an errno. */
+  sendBatch(
+    fd: number,
+    packed: Uint8Array,
+    sizes: Uint32Array,
+    count: number,
+    sunPath: Uint8Array | undefined,
+  ): number;
   openInbox(
     slab: Uint8Array,
     slots: number,

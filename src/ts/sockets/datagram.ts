@@ -11,6 +11,7 @@ import { binding } from '../native/binding';
 import { consume } from './consume';
 import { type Attachments, type SendOptions, SOCKET_OPTIONS, type SocketOptions } from './message';
 import { MessageSocket, openBoth } from './message-socket';
+import { PACKED_BYTES, sendPacked } from './packed';
 
 /**
  * Whole messages between processes of one machine, in order and never lost: a full receiver makes the
@@ -80,18 +81,22 @@ export class UnixDatagram extends MessageSocket<never> {
   }
 
   /**
-   * Sends messages to one destination in order, many to a system call. sendmmsg(2)
+   * Sends messages to one destination in order, up to 32 that have 64 KiB together to a system call. sendmmsg(2)
    * @throws as send(), at the first message that fails; those before it are sent
    */
   async sendMany(messages: Iterable<string | Uint8Array>, to?: AddressLike): Promise<void> {
     const address = destination(to);
     let batch: Uint8Array[] = [];
+    let bytes = 0;
     for (const message of messages) {
-      batch.push(toBytes('message', message));
-      if (batch.length === MAX_BATCH) {
+      const data = toBytes('message', message);
+      if (batch.length === MAX_BATCH || bytes + data.length > PACKED_BYTES) {
         await this.#sendBatch(batch, address);
         batch = [];
+        bytes = 0;
       }
+      batch.push(data);
+      bytes += data.length;
     }
     await this.#sendBatch(batch, address);
   }
@@ -100,17 +105,12 @@ export class UnixDatagram extends MessageSocket<never> {
     this.#name?.unlink();
   }
 
-  // What does not go at once goes one by one through the queue, which keeps the order and waits.
+  // What does not go at once goes one by one through the queue, which keeps the order and waits: a large one, too.
   async #sendBatch(batch: Uint8Array[], to: UnixAddress | undefined): Promise<void> {
-    if (batch.length === 0) return;
-    let sent = 0;
-    if (this.queuedMessages === 0) {
-      const sizes = Uint32Array.from(batch, (bytes) => bytes.length);
-      const result = binding.sendBatch(this.openFd(), Buffer.concat(batch), sizes, to?.sunPath);
-      // The first message's error comes again, with its address, from the single send below.
-      sent = Math.max(0, result);
-    }
-    for (const bytes of batch.slice(sent)) await this.sendTo(bytes, to, NO_OPTIONS);
+    // The first message's error comes again, with its address, from the single send below.
+    const sent = batch.length > 1 && this.queuedMessages === 0 ? sendPacked(this.openFd(), batch, to) : 0;
+    for (let index = Math.max(0, sent); index < batch.length; index++)
+      await this.sendTo(batch[index] as Uint8Array, to, NO_OPTIONS);
   }
 }
 

@@ -230,7 +230,9 @@ export class Inbox {
       same = this.#names[first + word] === this.#lastWords[word];
     if (!same) {
       this.#lastWords.set(this.#names.subarray(first, first + words));
-      this.#lastName = UnixAddress.fromSunPath(Buffer.copyBytesFrom(this.#lastWords, 0, words).subarray(0, size));
+      this.#lastName = UnixAddress.fromSunPath(
+        Buffer.copyBytesFrom(this.#lastWords, 0, words).subarray(0, size),
+      );
     }
     return this.#lastName;
   }
