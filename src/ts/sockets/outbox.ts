@@ -4,7 +4,7 @@ import { FdpassError, systemError } from '../base/errors';
 import { MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../base/limits';
 import type { UnixAddress } from '../fd/address';
 import { binding } from '../native/binding';
-import { KeptAttachment, type Lent, NOTHING } from './attachment';
+import { giveBack, KeptAttachment, type Lent, NOTHING } from './attachment';
 import { Room } from './room';
 
 const EAGAIN = -constants.errno.EAGAIN;
@@ -249,9 +249,10 @@ function attempt(fd: number, { data, to, lent }: Outgoing): boolean {
 
 /** @returns how many went, or below zero an errno */
 export function sendBytes(fd: number, data: Uint8Array, lent: Lent, to?: UnixAddress): number {
-  return to === undefined && lent === NOTHING
-    ? binding.send(fd, data)
-    : binding.sendTo(fd, data, to?.sunPath, lent.fds, lent.credentials);
+  if (to === undefined && lent === NOTHING) return binding.send(fd, data);
+  const sent = binding.sendTo(fd, data, to?.sunPath, lent.fds, lent.credentials);
+  if (sent >= 0) giveBack(lent);
+  return sent;
 }
 
 /** @param errno negative */
