@@ -44,7 +44,7 @@
       ],
       # Symbols of one glibc: fcntl64 of 2.28, and the __*_chk that musl does not have.
       "defines!": ["_FILE_OFFSET_BITS=64"],
-      # The time goes into system calls: -O3 gave three times the size and nothing else.
+      # -Os made 30 KB less, and a message sent 0.05 us slower; -O3 gave three times the size of -Os and nothing else.
       "cflags!": ["-O3"],
       "cflags": [
         "-O2",

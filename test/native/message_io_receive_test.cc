@@ -93,6 +93,34 @@ TEST("a sender without a name is unnamed, also after one with a name") {
   CHECK_EQ(mailbox.message().from.kind(), fdpass::UnixAddress::Kind::kUnnamed);
 }
 
+TEST("where only bytes can come one call tells as much: the name, the real size, the end") {
+  const TempDir folder;
+  fdpass::Inbox::Options options;
+  options.bytes_only = true;
+  const auto to = MUST(FromText(folder.path("to")));
+  const auto receiver = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  const auto named = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  const auto unnamed = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  MUST(fdpass::Bind(receiver.borrow(), to));
+  const std::string path = BindToPathOf108Bytes(named.borrow(), folder);
+  MUST(SendText(named, std::string(100, 'x'), &to));
+  MUST(SendText(unnamed, "b", &to));
+  Mailbox mailbox(1, 10);
+  CHECK_EQ(MUST(mailbox.Receive(receiver, options)), 1u);
+  CHECK_EQ(mailbox.text(), std::string(10, 'x'));
+  CHECK_EQ(mailbox.message().real_size, 100u);
+  CHECK_EQ(TextOf(mailbox.message().from), path);
+  CHECK_EQ(MUST(mailbox.Receive(receiver, options)), 1u);
+  CHECK_EQ(mailbox.text(), "b");
+  CHECK_EQ(mailbox.message().from.kind(), fdpass::UnixAddress::Kind::kUnnamed);
+  CHECK_FAILS(mailbox.Receive(receiver, options), EAGAIN, "recvmsg");
+
+  auto stream = MUST(OpenPair(SOCK_STREAM));
+  stream.first.reset();
+  CHECK_EQ(MUST(mailbox.Receive(stream.second, options)), 1u);
+  CHECK_EQ(mailbox.message().real_size, 0u);
+}
+
 TEST("an empty packet is a message and the end is not") {
   auto pair = MUST(OpenPair(SOCK_SEQPACKET));
   MUST(fdpass::EnableEndDetection(pair.second.borrow()));

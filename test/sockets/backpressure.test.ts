@@ -76,7 +76,7 @@ for (const kind of [...linkKinds, unconnected]) {
     const count = fill(link);
     const waiting = link.send('first');
     // Emptied behind the loop's back: the sender cannot have been told yet.
-    const limits = validateSocketOptions({});
+    const limits = { ...validateSocketOptions({}), bytesOnly: false };
     const inbox = Inbox.for(limits);
     for (let taken = 0; taken < count; ) {
       const asked = { maxMessages: MAX_BATCH, endOfStream: kind.type === 'seqpacket', expected: 0 };

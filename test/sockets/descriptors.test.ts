@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import test from 'node:test';
-import { Fd, type FdLike, type Message } from 'fdpass';
+import { Fd, type FdLike, type Message, UnixDatagram, UnixSeqpacket } from 'fdpass';
+import { RawSocket } from 'fdpass/raw';
 import { MAX_FDS_PER_MESSAGE } from '#fdpass/base/limits';
 import { SOCK_DGRAM } from '#fdpass/fd/describe';
 import { binding } from '#fdpass/native/binding';
@@ -195,6 +196,24 @@ for (const kind of linkKinds) {
     writer.close();
     assert.equal(readNow(reader), undefined);
     await link.receiver.close();
+    assert.equal(readNow(reader), '');
+  });
+}
+
+for (const [type, Socket] of [
+  ['dgram', UnixDatagram],
+  ['seqpacket', UnixSeqpacket],
+] as const) {
+  test(`${type}: what was passed before the receiver was known to want none is closed, and told`, async (t) => {
+    const [theirs, ours] = RawSocket.pair(type);
+    t.after(() => theirs.close());
+    const { reader, writer } = openPipe(t);
+    theirs.send('x', { fds: [writer] });
+    writer.close();
+    const socket = Socket.adopt(ours.detach()); // maxFds 0
+    t.after(() => socket.close());
+    const message = await socket.receive();
+    assert.deepEqual([message?.fds, message?.fdsDropped], [[], true]);
     assert.equal(readNow(reader), '');
   });
 }

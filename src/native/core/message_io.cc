@@ -21,13 +21,23 @@ constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 // As an input flag MSG_TRUNC asks for the real size of a message that does not fit.
 constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC;
 
+// recvmsg(2), or where it would tell no more recvfrom(2), which takes 0.1 us less.
+ssize_t ReceiveOne(BorrowedFd socket, msghdr* header, bool bytes_only) {
+  if (!bytes_only || header->msg_controllen > 0 || header->msg_iovlen > 1) {
+    return SysRecvMsg(socket.get(), header, kReceiveFlags);
+  }
+  const iovec& buffer = header->msg_iov[0];
+  return SysRecvFrom(socket.get(), buffer.iov_base, buffer.iov_len, kReceiveFlags, header->msg_name,
+                     &header->msg_namelen);
+}
+
 // Of a stream whose peer has reset it, recvmmsg(2) tells the reset before the bytes that came
 // first, recvmsg(2) behind them. (do_recvmmsg() in net/socket.c)
-int ReceiveInto(BorrowedFd socket, mmsghdr* headers, size_t count) {
+int ReceiveInto(BorrowedFd socket, mmsghdr* headers, size_t count, bool bytes_only) {
   if (count > 1) {
     return SysRecvMMsg(socket.get(), headers, static_cast<unsigned>(count), kReceiveFlags);
   }
-  const ssize_t size = SysRecvMsg(socket.get(), &headers->msg_hdr, kReceiveFlags);
+  const ssize_t size = ReceiveOne(socket, &headers->msg_hdr, bytes_only);
   if (size == -1) return -1;
   headers->msg_len = static_cast<unsigned>(size);
   return 1;
@@ -102,8 +112,8 @@ Result<size_t> Inbox::Receive(BorrowedFd socket, const Options& options) {
     header.msg_control = room == 0 ? nullptr : control_[i].bytes;
     header.msg_controllen = room;
   }
-  const int received =
-      RetryOnInterrupt([&] { return ReceiveInto(socket, headers_.data(), wanted); });
+  const int received = RetryOnInterrupt(
+      [&] { return ReceiveInto(socket, headers_.data(), wanted, options.bytes_only); });
   if (received == -1) return SysError{errno, "recvmsg"};
   // Own the descriptors of the whole batch first; a message is judged only after that.
   for (int i = 0; i < received; i++) {

@@ -62,6 +62,8 @@ class Inbox {
     // slots.
     uint8_t* direct = nullptr;
     size_t direct_size = 0;
+    // Nothing but bytes and a name can come: the kernel refuses what else a sender may attach.
+    bool bytes_only = false;
   };
 
   Inbox(uint8_t* slab, size_t slots, size_t slot_size);

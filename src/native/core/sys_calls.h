@@ -34,6 +34,11 @@ inline ssize_t SysSendMsg(int socket, const msghdr* message, int flags) {
   return ::syscall(SYS_sendmsg, socket, message, flags);
 }
 
+inline ssize_t SysRecvFrom(int socket, void* data, size_t size, int flags, void* from,
+                           socklen_t* from_size) {
+  return ::syscall(SYS_recvfrom, socket, data, size, flags, from, from_size);
+}
+
 inline ssize_t SysRecvMsg(int socket, msghdr* message, int flags) {
   return ::syscall(SYS_recvmsg, socket, message, flags);
 }

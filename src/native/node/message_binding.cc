@@ -207,7 +207,7 @@ void WriteRecord(ScriptInbox* self, size_t index, int32_t** fds) {
 }
 
 // The bits of `asked`; src/ts/sockets/inbox.ts sets them.
-enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4 };
+enum Asked { kAskCredentials = 1, kAskPidFd = 2, kAskEnd = 4, kAskBytesOnly = 8 };
 
 // receive(inbox, pool): -errno, or twice the number of messages, plus 1 if the end of the stream
 // follows them. With kDirect messages of up to so many bytes are received into the pool, else small
@@ -222,6 +222,7 @@ napi_value Receive(Napi::Env env, ScriptInbox* self, Bytes memory) {
   options.control.credentials = (asked & kAskCredentials) != 0;
   options.control.pidfd = (asked & kAskPidFd) != 0;
   options.control.timestamp = (asked & kAskEnd) != 0;
+  options.bytes_only = (asked & kAskBytesOnly) != 0;
   Pool pool(memory, static_cast<size_t>(request[kPoolUsed]));
   const auto direct = static_cast<size_t>(request[kDirect]);
   if (direct > 0 && !pool.ReceiveInto(direct, &options)) return FromInt(env, -EINVAL);

@@ -233,4 +233,5 @@ export function unsupportedPlatform(what: string): Error & { code: string } {
   );
 }
 
+/** The exports as a prototype: V8 compiles calls against those of one, and looks each up by name in an object of so many. */
 export const binding: Binding = isSupported ? Object.create(load()) : refuse();

@@ -49,6 +49,7 @@ const LARGEST_SMALL = 4096;
 const ASK_CREDENTIALS = 1;
 const ASK_PIDFD = 2;
 const ASK_END = 4;
+const ASK_BYTES_ONLY = 8;
 
 /** What receive() gave the messages to be in: `direct` bytes for each, or, if 0, small ones only. */
 interface Place {
@@ -128,15 +129,14 @@ export class Inbox {
     limits: ControlLimits,
     { maxMessages, endOfStream, expected }: { maxMessages: number; endOfStream: boolean; expected: number },
   ): Batch | number {
-    const { maxFds, credentials, pidFd } = limits;
-    const asked = (credentials ? ASK_CREDENTIALS : 0) | (pidFd ? ASK_PIDFD : 0) | (endOfStream ? ASK_END : 0);
+    const asked = askedBy(limits) | (endOfStream ? ASK_END : 0);
     const direct = expected > LARGEST_SMALL ? Math.min(roundUp(expected), this.#slotSize) : 0;
     const memory = direct > 0 ? this.#large : this.#small;
     memory.require(direct > 0 ? direct : LARGEST_SMALL);
     const request = this.#request;
     request[REQUEST_FD] = fd;
     request[REQUEST_MAX_MESSAGES] = maxMessages;
-    request[REQUEST_MAX_FDS] = maxFds;
+    request[REQUEST_MAX_FDS] = limits.maxFds;
     request[REQUEST_ASKED] = asked;
     request[REQUEST_POOL_USED] = memory.used;
     request[REQUEST_DIRECT] = direct;
@@ -159,7 +159,7 @@ export class Inbox {
     request[REQUEST_FD] = fd;
     request[REQUEST_MAX_MESSAGES] = 1;
     request[REQUEST_MAX_FDS] = limits.maxFds;
-    request[REQUEST_ASKED] = limits.credentials ? ASK_CREDENTIALS : 0;
+    request[REQUEST_ASKED] = askedBy(limits);
     request[REQUEST_POOL_USED] = 0;
     request[REQUEST_DIRECT] = Math.min(memory.length, MAX_READ);
     const result = binding.receive(this.#handle, memory);
@@ -236,6 +236,10 @@ export class Inbox {
     }
     return this.#lastName;
   }
+}
+
+function askedBy({ credentials, pidFd, bytesOnly }: ControlLimits): number {
+  return (credentials ? ASK_CREDENTIALS : 0) | (pidFd ? ASK_PIDFD : 0) | (bytesOnly ? ASK_BYTES_ONLY : 0);
 }
 
 /** To whole pages, so that messages that differ a little are expected to be of one size. */

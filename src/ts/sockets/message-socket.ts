@@ -17,6 +17,7 @@ import { type Batch, Inbox } from './inbox';
 import {
   ATTACHMENTS,
   type Attachments,
+  type ControlLimits,
   discard,
   type Message,
   type MessageLimits,
@@ -74,7 +75,7 @@ interface Waiter<End> {
  */
 export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvents> {
   readonly #fd: Fd;
-  readonly #limits: MessageLimits;
+  readonly #limits: MessageLimits & ControlLimits;
   readonly #readiness: Readiness;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
@@ -108,7 +109,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   /** Owns `fd` once it has returned; while it throws, the caller does. Without one it opens a socket. */
   protected constructor(options: SocketOptions, kind: MessageSocketKind, given?: Fd) {
     super();
-    this.#limits = validateSocketOptions(options, kind.options);
+    const limits = validateSocketOptions(options, kind.options);
     if (given !== undefined) requireFd(given);
     const fd = given ?? Fd.own(binding.openSocket(kind.type));
     this.#fd = fd;
@@ -116,7 +117,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#endOfStream = kind.endOfStream;
     let stopSignal = (): void => {};
     try {
-      setPassing(fd.fd, this.#limits);
+      this.#limits = { ...limits, bytesOnly: setPassing(fd.fd, limits) };
       if (kind.endOfStream) binding.enableEndDetection(fd.fd);
       stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
       this.#inbox = Inbox.for(this.#limits);

@@ -87,15 +87,21 @@ export const ATTACHMENTS: KnownNames<Attachments> = { fds: true, credentials: tr
 
 export const SEND_OPTIONS: KnownNames<SendOptions> = { ...ATTACHMENTS, ...WAIT_OPTIONS };
 
-/** What a socket takes besides bytes. */
-export interface ControlLimits {
+/** What was asked for besides bytes. */
+export interface Passing {
   maxFds: number;
   credentials: boolean;
   pidFd: boolean;
 }
 
+/** What a socket takes besides bytes. */
+export interface ControlLimits extends Passing {
+  /** Nothing: the kernel refuses it, and none is queued. setPassing() finds out. */
+  bytesOnly: boolean;
+}
+
 /** SocketOptions with all defaults filled in. */
-export interface MessageLimits extends ControlLimits {
+export interface MessageLimits extends Passing {
   maxBytes: number;
   lendData: boolean;
   highWaterMark: number;

@@ -5,7 +5,7 @@ import { MAX_FDS_PER_MESSAGE } from '../base/limits';
 import type { KnownNames } from '../base/options';
 import { validateInteger } from '../base/validate';
 import type { AddressLike } from '../fd/address';
-import type { ControlLimits } from './message';
+import type { Passing } from './message';
 
 export interface StreamOptions {
   /**
@@ -55,7 +55,7 @@ export const STREAM_CONNECT_OPTIONS: KnownNames<StreamConnectOptions> = {
 };
 
 /** The values; the names are for the public function, which knows more of them than a stream or fewer. */
-export function validateStreamOptions(options: StreamOptions): ControlLimits {
+export function validateStreamOptions(options: StreamOptions): Passing {
   const { maxFds = 0, highWaterMark, sendBufferSize, signal } = options;
   validateInteger('options.maxFds', maxFds, 0, MAX_FDS_PER_MESSAGE);
   if (highWaterMark !== undefined) validateInteger('options.highWaterMark', highWaterMark, 0, 2 ** 31 - 1);

@@ -82,14 +82,14 @@ export class UnixStream extends Duplex {
   /** Owns `fd` once it has returned; while it throws, the caller does. Plain JavaScript can call it. */
   private constructor(fd: Fd, options: StreamOptions, connected: boolean) {
     requireFd(fd, 'make a UnixStream with UnixStream.connect(), UnixStream.pair() or UnixStream.adopt()');
-    const limits = validateStreamOptions(options);
+    const passing = validateStreamOptions(options);
     const { allowHalfOpen = false, highWaterMark, onread, sendBufferSize, signal } = options;
     super({ allowHalfOpen, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     const landing = onread === undefined ? new OwnLanding(this) : new OnReadLanding(this, onread);
     this.#fd = fd;
     fd.heldBy('UnixStream', 'destroy()');
     this.#isConnecting = !connected;
-    setPassing(fd.fd, limits);
+    const limits = { ...passing, bytesOnly: setPassing(fd.fd, passing) };
     // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
     // read fail with EAGAIN: a peer could keep the loop spinning.
     binding.setOption(fd.fd, SOL_SOCKET, SO.OOBINLINE, 1);
