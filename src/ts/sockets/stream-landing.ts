@@ -15,13 +15,15 @@ const PIECE_BYTES = 64 * 1024;
  */
 const POOLED_BYTES = 4096;
 
+const NOTHING = Buffer.alloc(0);
+
 export interface Landing {
   /** The next read goes there. @throws what ends the stream */
   room(): Uint8Array;
   /** What was read there, so many bytes. */
   take(size: number): Buffer;
-  /** Gives what take() gave to whoever reads. @returns whether there is room for more */
-  show(data: Buffer): boolean;
+  /** Gives what was read last to whoever reads: take() gave `data`. @returns whether there is room for more */
+  show(data: Buffer, size: number): boolean;
   /** Whoever reads has it when show() returns: nothing waits in the stream. */
   readonly direct: boolean;
 }
@@ -88,13 +90,14 @@ export class OnReadLanding implements Landing {
     throw new FdpassError('ERR_FDPASS_DETACHED', text);
   }
 
-  take(size: number): Buffer {
-    return Buffer.from(this.#buffer.buffer, this.#buffer.byteOffset, size);
+  /** Nothing: the callback gets the buffer itself. */
+  take(): Buffer {
+    return NOTHING;
   }
 
-  show(data: Buffer): boolean {
+  show(_data: Buffer, size: number): boolean {
     this.#seen = true;
-    return this.#options.callback.call(this.#stream, data.length, this.#buffer) !== false;
+    return this.#options.callback.call(this.#stream, size, this.#buffer) !== false;
   }
 
   #nextBuffer(): Uint8Array {

@@ -161,7 +161,7 @@ export class StreamReader {
       try {
         this.#showFds(chunk);
       } finally {
-        if (!this.#stream.destroyed && !this.#landing.show(chunk.data)) this.#wanted = false;
+        if (!this.#stream.destroyed && !this.#landing.show(chunk.data, chunk.size)) this.#wanted = false;
       }
     }
   }
