@@ -22,6 +22,36 @@ test('each message names its own sender, with all its bytes', async (t) => {
   assert.ok((await receiver.receive()).from.equals(UnixAddress.unnamed));
 });
 
+test('senders whose names are alike are told apart, in batches and one by one', async (t) => {
+  const at = `@${freshName()}`;
+  const receiver = new UnixDatagram().bind(at);
+  closeAfter(t, receiver);
+  const stem = freshName();
+  const longest = stem.padEnd(107, 'x');
+  // Each a byte longer than the one before, then some that differ in their last byte alone.
+  const names = [...'abcdefghi'].map((_, index) => stem + 'abcdefghi'.slice(0, index));
+  const senders = [...names, `${stem}b`, `${stem}abcdefgj`, longest, `${longest.slice(0, -1)}y`].map(
+    (name) => {
+      const sender = new UnixDatagram().bind(UnixAddress.abstract(name));
+      closeAfter(t, sender);
+      return sender.connect(at);
+    },
+  );
+  const order = [...senders, ...senders.toReversed(), ...senders];
+  const expected = order.map((sender) => sender.address().toString());
+  const seen: string[] = [];
+  for (const sender of order) {
+    sender.trySend('x');
+    seen.push((await receiver.receive()).from.toString());
+  }
+  assert.deepEqual(seen, expected);
+  const batches: string[] = [];
+  receiver.on('message', ({ from }) => batches.push(from.toString()));
+  for (const sender of order) await sender.send('x');
+  while (batches.length < order.length) await new Promise(setImmediate);
+  assert.deepEqual(batches, expected);
+});
+
 test('options in place of the destination are an error that says where they go', async (t) => {
   const [left, right] = UnixDatagram.pair({ maxFds: 1 });
   closeAfter(t, left, right);
@@ -241,4 +271,15 @@ test('a send buffer size is an integer', async (t) => {
   }
   socket.setSendBufferSize(20_000);
   assert.equal(socket.getSendBufferSize(), 40_000);
+});
+
+test('sendMany() keeps the order and the bytes of small and large ones', async (t) => {
+  const [left, right] = UnixDatagram.pair();
+  closeAfter(t, left, right);
+  // 64 KiB go together at most: exactly that, one byte more, some that are larger alone, and none.
+  const sizes = [10, 65526, 11, 65526, 65536, 1, 65537, 100_000, 0, 2, ...Array(70).fill(1000)];
+  const messages = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+  const sent = left.sendMany(messages);
+  for (const message of messages) assert.ok((await right.receive()).data.equals(message));
+  await sent;
 });
