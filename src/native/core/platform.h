@@ -1,4 +1,4 @@
-// What the core needs from Linux and the oldest supported headers lack. The only #if of the core.
+// What the core needs from Linux and the oldest supported headers lack.
 #pragma once
 
 #if !defined(__linux__)

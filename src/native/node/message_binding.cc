@@ -11,6 +11,8 @@
 #include "script_function.h"
 #include "sys_error.h"
 
+#include "../core/hot_path.h"
+
 namespace fdpass {
 
 namespace {
