@@ -11,7 +11,7 @@ export const hasNetcat =
   isInstalled('nc') && spawnSync('nc', ['-h'], { encoding: 'utf8' }).stderr.includes('OpenBSD');
 
 const PREPARE = `
-import os, socket, sys
+import os, socket, sys, threading
 address = sys.argv[1]
 if address.startswith('@'): address = '\\0' + address[1:]
 `;
@@ -19,8 +19,10 @@ if address.startswith('@'): address = '\\0' + address[1:]
 const TALK = `${PREPARE}
 s = socket.socket(socket.AF_UNIX)
 s.connect(address)
-s.sendall(sys.stdin.buffer.read())
-s.shutdown(socket.SHUT_WR)
+def send():
+    s.sendall(sys.stdin.buffer.read())
+    s.shutdown(socket.SHUT_WR)
+threading.Thread(target=send).start() # as netcat: an echo of much waits for who reads it
 while True:
     piece = s.recv(65536)
     if not piece: break
