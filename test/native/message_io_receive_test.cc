@@ -13,6 +13,21 @@ namespace {
 
 constexpr fdpass::Inbox::Options kWithEnd{4, {0, false, false, true}};
 
+// A receiver, and two who send to it: one with a name of all 108 bytes, one without.
+struct Scene {
+  TempDir folder;
+  fdpass::UnixAddress to = MUST(FromText(folder.path("to")));
+  UniqueFd receiver = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  UniqueFd named = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  UniqueFd unnamed = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
+  std::string path;
+
+  Scene() {
+    MUST(fdpass::Bind(receiver.borrow(), to));
+    path = BindToPathOf108Bytes(named.borrow(), folder);
+  }
+};
+
 }  // namespace
 
 TEST("a message larger than its slot tells its real size") {
@@ -77,43 +92,31 @@ TEST("an empty queue is EAGAIN, also on a blocking socket") {
 }
 
 TEST("a sender without a name is unnamed, also after one with a name") {
-  const TempDir folder;
-  const auto to = MUST(FromText(folder.path("to")));
-  const auto receiver = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
-  const auto named = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
-  const auto unnamed = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
-  MUST(fdpass::Bind(receiver.borrow(), to));
-  const std::string path = BindToPathOf108Bytes(named.borrow(), folder);
-  MUST(SendText(named, "a", &to));
-  MUST(SendText(unnamed, "b", &to));
+  const Scene scene;
+  MUST(SendText(scene.named, "a", &scene.to));
+  MUST(SendText(scene.unnamed, "b", &scene.to));
   Mailbox mailbox;
-  MUST(mailbox.Receive(receiver));
-  CHECK_EQ(TextOf(mailbox.message().from), path);
-  MUST(mailbox.Receive(receiver));
+  MUST(mailbox.Receive(scene.receiver));
+  CHECK_EQ(TextOf(mailbox.message().from), scene.path);
+  MUST(mailbox.Receive(scene.receiver));
   CHECK_EQ(mailbox.message().from.kind(), fdpass::UnixAddress::Kind::kUnnamed);
 }
 
 TEST("where only bytes can come one call tells as much: the name, the real size, the end") {
-  const TempDir folder;
+  const Scene scene;
   fdpass::Inbox::Options options;
   options.bytes_only = true;
-  const auto to = MUST(FromText(folder.path("to")));
-  const auto receiver = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
-  const auto named = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
-  const auto unnamed = MUST(fdpass::OpenSocket(AF_UNIX, SOCK_DGRAM));
-  MUST(fdpass::Bind(receiver.borrow(), to));
-  const std::string path = BindToPathOf108Bytes(named.borrow(), folder);
-  MUST(SendText(named, std::string(100, 'x'), &to));
-  MUST(SendText(unnamed, "b", &to));
+  MUST(SendText(scene.named, std::string(100, 'x'), &scene.to));
+  MUST(SendText(scene.unnamed, "b", &scene.to));
   Mailbox mailbox(1, 10);
-  CHECK_EQ(MUST(mailbox.Receive(receiver, options)), 1u);
+  CHECK_EQ(MUST(mailbox.Receive(scene.receiver, options)), 1u);
   CHECK_EQ(mailbox.text(), std::string(10, 'x'));
   CHECK_EQ(mailbox.message().real_size, 100u);
-  CHECK_EQ(TextOf(mailbox.message().from), path);
-  CHECK_EQ(MUST(mailbox.Receive(receiver, options)), 1u);
+  CHECK_EQ(TextOf(mailbox.message().from), scene.path);
+  CHECK_EQ(MUST(mailbox.Receive(scene.receiver, options)), 1u);
   CHECK_EQ(mailbox.text(), "b");
   CHECK_EQ(mailbox.message().from.kind(), fdpass::UnixAddress::Kind::kUnnamed);
-  CHECK_FAILS(mailbox.Receive(receiver, options), EAGAIN, "recvmsg");
+  CHECK_FAILS(mailbox.Receive(scene.receiver, options), EAGAIN, "recvmsg");
 
   auto stream = MUST(OpenPair(SOCK_STREAM));
   stream.first.reset();

@@ -8,7 +8,7 @@ import { MAX_FDS_PER_MESSAGE } from '#fdpass/base/limits';
 import { SOCK_DGRAM } from '#fdpass/fd/describe';
 import { binding } from '#fdpass/native/binding';
 import { identity, isCloseOnExec, settledFdCount } from '../helpers/fd-count';
-import { type Link, linkKinds } from '../helpers/link';
+import { closeAfter, type Link, linkKinds } from '../helpers/link';
 import { failureOf } from '../helpers/outcome';
 import { openPipe, readNow, writeNow } from '../helpers/pipe';
 
@@ -217,3 +217,32 @@ for (const [type, Socket] of [
     assert.equal(readNow(reader), '');
   });
 }
+
+test('a list that sends others while it is read sends what it says', async (t) => {
+  const [left, right] = UnixSeqpacket.pair({ maxFds: 2 });
+  closeAfter(t, left, right);
+  const pipes = [openPipe(t), openPipe(t), openPipe(t), openPipe(t)];
+  const [one, two, three, four] = pipes.map(({ writer }) => writer.fd) as [number, number, number, number];
+  left.trySend('before', { fds: [one, one] });
+  let meddles = true;
+  const meddler = {
+    get fd() {
+      if (meddles) left.trySend('inner', { fds: [three, four] });
+      meddles = false;
+      return two;
+    },
+  };
+  left.trySend('outer', { fds: [one, meddler] });
+  const seen: unknown[] = [];
+  for (const _ of ['before', 'inner', 'outer']) {
+    const message = (await right.receive()) as Message;
+    seen.push([message.data.toString(), message.fds.map((fd) => identity(fd.fd))]);
+    Fd.closeAll(message.fds);
+  }
+  const ids = (...fds: number[]): string[] => fds.map((fd) => identity(fd));
+  assert.deepEqual(seen, [
+    ['before', ids(one, one)],
+    ['inner', ids(three, four)],
+    ['outer', ids(one, two)],
+  ]);
+});

@@ -6,7 +6,8 @@ import type { Passing } from './message';
 
 /**
  * Both ways, so that an adopted or accepted socket does not keep what its maker wanted.
- * @returns whether nothing but bytes can come: what was queued before may have descriptors all the same
+ * @returns whether nothing but bytes can come: what was queued before may have descriptors all the same. Who shares the socket can allow
+ * them again; what is passed then the kernel closes, and nobody is told.
  */
 export function setPassing(fd: number, wanted: Passing): boolean {
   const takesFds = wanted.maxFds > 0;
