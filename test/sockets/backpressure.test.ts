@@ -133,6 +133,29 @@ for (const kind of [...linkKinds, unconnected]) {
     await after;
   });
 
+  test(`${kind.title}: a signal that aborts while the descriptors are read takes the message back`, async (t) => {
+    const link = await kind.open(t, { maxFds: 1 });
+    const { reader } = openPipe(t);
+    const before = await settledFdCount();
+    const count = fill(link);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborting = {
+      signal,
+      get fds() {
+        controller.abort();
+        return [reader];
+      },
+    };
+    assert.equal((await failureOf(link.send('never', aborting))).name, 'AbortError');
+    assert.equal(link.sender.queuedMessages, 0);
+    assert.equal(await settledFdCount(), before);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    const after = link.send('after');
+    assert.deepEqual((await receiveTexts(link, count + 1)).at(-1), 'after');
+    await after;
+  });
+
   test(`${kind.title}: a signal that is aborted already sends nothing`, async (t) => {
     const link = await kind.open(t);
     const error = await failureOf(link.send('never', { signal: AbortSignal.abort() }));

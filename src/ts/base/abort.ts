@@ -40,12 +40,16 @@ export function validateWaitOptions(
   if (signal?.aborted) throw abortError(signal);
 }
 
+/** For all who wait without a signal and a timeout: thousands may, and each would keep its own. */
+const NOTHING_TO_END = (): void => {};
+
 /**
  * Calls `cancel` once, with the error to reject with, when the signal aborts or the time is over.
  * The result ends the watch; call it when the wait has settled. Throws at once if already aborted.
  */
 export function onCancel(options: WaitOptions, what: string, cancel: (error: Error) => void): () => void {
   const { signal, timeout } = options;
+  if (signal === undefined && timeout === undefined) return NOTHING_TO_END;
   validateSignal('options.signal', signal);
   if (signal?.aborted) throw abortError(signal);
   let timer: NodeJS.Timeout | undefined;

@@ -60,11 +60,16 @@ function packCredentials(credentials: Credentials | undefined): Int32Array | und
  * their numbers may be given out again.
  */
 export class KeptAttachment {
+  static readonly #nothing = new KeptAttachment(NOTHING);
   readonly #fds: Fd[] = [];
   readonly #credentials: Int32Array | undefined;
 
   /** @throws SystemError EMFILE, EBADF of fcntl(2); nothing is kept then */
-  constructor(lent: Lent) {
+  static of(lent: Lent): KeptAttachment {
+    return lent === NOTHING ? KeptAttachment.#nothing : new KeptAttachment(lent);
+  }
+
+  private constructor(lent: Lent) {
     this.#credentials = lent.credentials;
     try {
       for (const fd of lent.fds ?? []) this.#fds.push(Fd.dup(fd));

@@ -1,4 +1,3 @@
-import { invalidArgType, outOfRange } from '../base/errors';
 import { MAX_BATCH } from '../base/limits';
 import { NO_OPTIONS, validateOptions } from '../base/options';
 import { toBytes } from '../base/validate';
@@ -9,6 +8,7 @@ import { requireUnixSocket } from '../fd/kind';
 import { BIND_OPTIONS, type BindOptions, type BoundName, bindUnix } from '../names/bind-path';
 import { binding } from '../native/binding';
 import { consume } from './consume';
+import { destination } from './destination';
 import { type Attachments, type SendOptions, SOCKET_OPTIONS, type SocketOptions } from './message';
 import { MessageSocket, openBoth } from './message-socket';
 import { PACKED_BYTES, sendPacked } from './packed';
@@ -67,8 +67,8 @@ export class UnixDatagram extends MessageSocket<never> {
    * @throws SystemError ECONNREFUSED, ENOENT, EMSGSIZE (see setSendBufferSize), ENOTCONN, EPERM (the peer
    * refuses descriptors), ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
    */
-  async send(data: string | Uint8Array, to?: AddressLike, options: SendOptions = NO_OPTIONS): Promise<void> {
-    await this.sendTo(data, destination(to), options);
+  send(data: string | Uint8Array, to?: AddressLike, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return this.sendTo(data, to, options);
   }
 
   /**
@@ -77,7 +77,7 @@ export class UnixDatagram extends MessageSocket<never> {
    * @throws as send() rejects
    */
   trySend(data: string | Uint8Array, to?: AddressLike, options: Attachments = NO_OPTIONS): boolean {
-    return this.trySendTo(data, destination(to), options);
+    return this.trySendTo(data, to, options);
   }
 
   /**
@@ -112,21 +112,4 @@ export class UnixDatagram extends MessageSocket<never> {
     for (let index = Math.max(0, sent); index < batch.length; index++)
       await this.sendTo(batch[index] as Uint8Array, to, NO_OPTIONS);
   }
-}
-
-function destination(to: AddressLike | undefined): UnixAddress | undefined {
-  if (to === undefined) return undefined;
-  if (isPlainObject(to)) {
-    const advice = 'options come third: send(data, undefined, options) on a connected socket';
-    throw invalidArgType('to', "a UnixAddress, a path or an '@name'", to, advice);
-  }
-  const address = UnixAddress.from(to);
-  // An answer to a sender without a name: the kernel has nothing to go by.
-  if (address.kind === 'unnamed') throw outOfRange('to', 'a path or an abstract name', address);
-  return address;
-}
-
-/** No address is one. */
-function isPlainObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -3,7 +3,8 @@ import { MAX_BATCH, MAX_FDS_PER_MESSAGE } from '../base/limits';
 import { UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import { binding, type InboxHandle } from '../native/binding';
-import type { ControlLimits, Message } from './message';
+import type { Message } from './message';
+import type { ControlLimits } from './passing';
 import { toCredentials } from './peer';
 import { copyOf, SharedMemory } from './shared-memory';
 

@@ -11,23 +11,21 @@ import { Fd } from '../fd/fd';
 import { requireFd } from '../fd/kind';
 import { binding } from '../native/binding';
 import { lendAttachment } from './attachment';
-import { POLL } from './constants';
+import { destination } from './destination';
 import { Fifo } from './fifo';
 import { type Batch, Inbox } from './inbox';
 import {
   ATTACHMENTS,
   type Attachments,
-  type ControlLimits,
   discard,
   type Message,
-  type MessageLimits,
   SEND_OPTIONS,
   type SendOptions,
   type SocketOptions,
   validateSocketOptions,
 } from './message';
-import { Outbox } from './outbox';
-import { setPassing } from './passing';
+import { Outbox, type Outgoing } from './outbox';
+import { type ControlLimits, setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
 import { copyOf } from './shared-memory';
@@ -75,7 +73,8 @@ interface Waiter<End> {
  */
 export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvents> {
   readonly #fd: Fd;
-  readonly #limits: MessageLimits & ControlLimits;
+  readonly #limits: ControlLimits;
+  readonly #lendsData: boolean;
   readonly #readiness: Readiness;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
@@ -104,7 +103,6 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   #lastSize = 0;
   #ended = false;
   #endDelivered = false;
-  #ref = true;
 
   /** Owns `fd` once it has returned; while it throws, the caller does. Without one it opens a socket. */
   protected constructor(options: SocketOptions, kind: MessageSocketKind, given?: Fd) {
@@ -115,12 +113,13 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#fd = fd;
     fd.heldBy(this.constructor.name, 'close()');
     this.#endOfStream = kind.endOfStream;
+    this.#lendsData = limits.lendData;
     let stopSignal = (): void => {};
     try {
-      this.#limits = { ...limits, bytesOnly: setPassing(fd.fd, limits) };
+      this.#limits = setPassing(fd.fd, limits);
       if (kind.endOfStream) binding.enableEndDetection(fd.fd);
       stopSignal = onCancel({ signal: options.signal }, 'the socket', () => void this.close());
-      this.#inbox = Inbox.for(this.#limits);
+      this.#inbox = Inbox.for(limits);
       this.#readiness = new Readiness(fd.fd, (events) => this.#onReady(events));
     } catch (error) {
       stopSignal();
@@ -128,19 +127,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
       throw error;
     }
     this.#stopSignal = stopSignal;
-    const self = this;
-    this.#outbox = new Outbox({
-      get fd() {
-        return self.#fd.fd;
-      },
-      get ref() {
-        return self.#ref;
-      },
-      highWaterMark: this.#limits.highWaterMark,
-      onDrain: () => process.nextTick(() => this.#emitDrain()),
-      hasOwnRoom: () => isConnected(self.#fd.fd) || binding.poll(self.#fd.fd, POLL.OUT) !== 0,
-      wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
-    });
+    const onDrain = (): void => process.nextTick(() => this.#emitDrain());
+    this.#outbox = new Outbox(fd, this.#readiness, limits.highWaterMark, onDrain);
     this.#watchListeners();
   }
 
@@ -336,39 +324,28 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
     this.#outbox.whenEmpty(callback);
   }
 
-  protected trySendTo(data: string | Uint8Array, to: UnixAddress | undefined, options: Attachments): boolean {
+  protected trySendTo(data: string | Uint8Array, to: AddressLike | undefined, options: Attachments): boolean {
     validateOptions('options', options, ATTACHMENTS);
-    const message = { data: toBytes('data', data), to, lent: lendAttachment(options) };
+    const message = outgoing(data, to, options);
     if (this.#outbox.trySend(this.openFd(), message)) return true;
-    this.#outbox.awaitRoom(to);
+    this.#outbox.awaitRoom(message.to);
     return false;
   }
 
-  protected async sendTo(
+  /** Rejects, whatever it is. (Not `async`: what waits would keep the frame of a function, too.) */
+  protected sendTo(
     data: string | Uint8Array,
-    to: UnixAddress | undefined,
+    to: AddressLike | undefined,
     options: SendOptions,
   ): Promise<void> {
-    validateWaitOptions(options, SEND_OPTIONS);
-    const message = { data: toBytes('data', data), to, lent: lendAttachment(options) };
-    if (this.#outbox.trySend(this.openFd(), message)) return;
-    await new Promise<void>((resolve, reject) => {
-      let takeBack = (): void => {};
-      const stop = onCancel(options, 'send()', (error) => {
-        takeBack();
-        reject(error);
-      });
-      try {
-        takeBack = this.#outbox.enqueue(message, (error) => {
-          stop();
-          if (error === undefined) resolve();
-          else reject(error);
-        });
-      } catch (error) {
-        stop();
-        reject(error as Error);
-      }
-    });
+    try {
+      validateWaitOptions(options, SEND_OPTIONS);
+      const message = outgoing(data, to, options);
+      if (!this.#outbox.trySend(this.openFd(), message)) return this.#outbox.enqueue(message, options);
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   readonly #onNewListener = (event: string | symbol): void => {
@@ -390,9 +367,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 
   #setRef(ref: boolean): this {
-    this.#ref = ref;
     if (this.#state === 'open') this.#readiness.setRef(ref);
-    this.#outbox.updateRef();
+    this.#outbox.setRef(ref);
     return this;
   }
 
@@ -464,7 +440,7 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
 
   #keep(batch: Batch): void {
     this.#ready.append(batch.messages);
-    this.#borrowed = this.#limits.lendData;
+    this.#borrowed = this.#lendsData;
     this.#lastSize = batch.messages.at(-1)?.data.length ?? 0;
     this.#ended = batch.ended;
   }
@@ -546,13 +522,8 @@ export abstract class MessageSocket<End> extends EventEmitter<MessageSocketEvent
   }
 }
 
-function isConnected(fd: number): boolean {
-  try {
-    binding.remoteUnixAddress(fd);
-    return true;
-  } catch {
-    return false;
-  }
+function outgoing(data: string | Uint8Array, to: AddressLike | undefined, options: Attachments): Outgoing {
+  return { data: toBytes('data', data), to: destination(to), lent: lendAttachment(options) };
 }
 
 function isMessage(value: unknown): value is Message {

@@ -12,6 +12,7 @@ import { validateInteger } from '../base/validate';
 import type { UnixAddress } from '../fd/address';
 import { Fd } from '../fd/fd';
 import type { FdLike } from '../fd/lend';
+import type { Passing } from './passing';
 import type { Credentials } from './peer';
 
 export interface Message {
@@ -86,19 +87,6 @@ export interface SendOptions extends WaitOptions, Attachments {}
 export const ATTACHMENTS: KnownNames<Attachments> = { fds: true, credentials: true };
 
 export const SEND_OPTIONS: KnownNames<SendOptions> = { ...ATTACHMENTS, ...WAIT_OPTIONS };
-
-/** What was asked for besides bytes. */
-export interface Passing {
-  maxFds: number;
-  credentials: boolean;
-  pidFd: boolean;
-}
-
-/** What a socket takes besides bytes. */
-export interface ControlLimits extends Passing {
-  /** Nothing: the kernel refuses it, and none is queued. setPassing() finds out. */
-  bytesOnly: boolean;
-}
 
 /** SocketOptions with all defaults filled in. */
 export interface MessageLimits extends Passing {

@@ -1,10 +1,14 @@
 // Outbox: messages that did not fit into a full peer, kept in order and sent when there is room.
 import { constants } from 'node:os';
+import { onCancel, type WaitOptions } from '../base/abort';
 import { FdpassError, systemError } from '../base/errors';
 import { MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../base/limits';
 import type { UnixAddress } from '../fd/address';
+import type { Fd } from '../fd/fd';
 import { binding } from '../native/binding';
 import { giveBack, KeptAttachment, type Lent, NOTHING } from './attachment';
+import { POLL } from './constants';
+import { type Readiness, WRITABLE } from './readiness';
 import { Room } from './room';
 
 const EAGAIN = -constants.errno.EAGAIN;
@@ -21,7 +25,10 @@ interface Entry {
   /** What it was when it was queued: a transfer to another thread leaves an empty array behind. */
   size: number;
   attachment: KeptAttachment;
-  settle(error?: Error): void;
+  resolve(): void;
+  reject(error: Error): void;
+  /** Nobody can cancel it from there. */
+  endWatch: (() => void) | undefined;
 }
 
 /** Those who wait for one destination. A full one does not hold up the others. */
@@ -35,20 +42,11 @@ interface Lane {
   room: Room | undefined;
 }
 
-/** What the outbox asks of its socket. */
-export interface OutboxSocket {
-  readonly fd: number;
-  readonly highWaterMark: number;
-  /** False if its own buffer is full; true also where that cannot be told from a full connected peer. */
-  hasOwnRoom(): boolean;
-  /** Asks for a call of onWritable() as soon as the socket can send to its connected peer, if it has one. */
-  wantWritable(want: boolean): void;
-  readonly ref: boolean;
-  onDrain(): void;
-}
-
 export class Outbox {
-  readonly #socket: OutboxSocket;
+  readonly #fd: Fd;
+  readonly #readiness: Readiness;
+  readonly #highWaterMark: number;
+  readonly #onDrain: () => void;
   readonly #lanes = new Map<string, Lane>();
   #messages = 0;
   #bytes = 0;
@@ -58,9 +56,18 @@ export class Outbox {
   /** A destination that was said to have room, and has taken nothing since. */
   #doubted: string | undefined;
   #onEmpty: (() => void) | undefined;
+  #ref = true;
 
-  constructor(socket: OutboxSocket) {
-    this.#socket = socket;
+  /**
+   * Of the socket that owns `fd`. It wants WRITABLE of `readiness` while somebody waits for the socket itself: then call
+   * onWritable().
+   * @param highWaterMark messages from which on needDrain says so
+   */
+  constructor(fd: Fd, readiness: Readiness, highWaterMark: number, onDrain: () => void) {
+    this.#fd = fd;
+    this.#readiness = readiness;
+    this.#highWaterMark = highWaterMark;
+    this.#onDrain = onDrain;
   }
 
   get queuedMessages(): number {
@@ -92,11 +99,12 @@ export class Outbox {
   }
 
   /**
-   * Keeps a message until there is room. `settle` is called once: when it was sent, failed, or clear() was called.
-   * @returns takes the message back, if it still waits
-   * @throws ERR_FDPASS_QUEUE_FULL, and EMFILE of fcntl(2)
+   * Keeps a message until there is room.
+   * @returns resolves when it was sent
+   * @throws ERR_FDPASS_QUEUE_FULL, EMFILE of fcntl(2); it rejects with what the message failed with, what clear() says,
+   * AbortError, or ERR_FDPASS_TIMEOUT
    */
-  enqueue(message: Outgoing, settle: (error?: Error) => void): () => void {
+  enqueue(message: Outgoing, options: WaitOptions): Promise<void> {
     const { data, to, lent } = message;
     if (this.#messages >= MAX_QUEUED_MESSAGES || this.#bytes + data.length > MAX_QUEUED_BYTES) {
       throw new FdpassError(
@@ -104,16 +112,25 @@ export class Outbox {
         `${this.#messages} messages (${this.#bytes} bytes) wait for a full peer already; await send() before sending more`,
       );
     }
-    const entry: Entry = { data, size: data.length, attachment: new KeptAttachment(lent), settle };
+    const attachment = KeptAttachment.of(lent);
     const lane = this.#lane(to);
-    lane.entries.push(entry);
-    this.#messages++;
-    this.#bytes += data.length;
-    if (this.#messages >= this.#socket.highWaterMark) this.#full = this.#needDrain = true;
-    this.#await(lane);
-    return () => {
-      if (lane.entries.includes(entry)) this.#remove(lane, entry);
-    };
+    return new Promise((resolve, reject) => {
+      const entry: Entry = { data, size: data.length, attachment, resolve, reject, endWatch: undefined };
+      lane.entries.push(entry);
+      this.#messages++;
+      this.#bytes += data.length;
+      if (this.#messages >= this.#highWaterMark) this.#full = this.#needDrain = true;
+      const cancel = (error: Error): void => {
+        this.#remove(lane, entry);
+        reject(error);
+      };
+      try {
+        entry.endWatch = onCancel(options, 'send()', cancel);
+        this.#await(lane);
+      } catch (error) {
+        cancel(error as Error);
+      }
+    });
   }
 
   /** Calls back once nothing waits any more, now if nothing does. Not after clear(). */
@@ -139,14 +156,16 @@ export class Outbox {
       lane.refused = false;
       for (const entry of [...lane.entries]) {
         this.#remove(lane, entry);
-        entry.settle(makeError());
+        settle(entry, makeError());
       }
       this.#removeLane(lane);
     }
   }
 
-  updateRef(): void {
-    for (const { room } of this.#lanes.values()) room?.setRef(this.#socket.ref);
+  /** Whether those who wait for a destination keep the process alive. */
+  setRef(ref: boolean): void {
+    this.#ref = ref;
+    for (const { room } of this.#lanes.values()) room?.setRef(ref);
   }
 
   #lane(to: UnixAddress | undefined): Lane {
@@ -160,7 +179,7 @@ export class Outbox {
   }
 
   #await(lane: Lane): void {
-    if (lane.to === undefined || !this.#socket.hasOwnRoom()) {
+    if (lane.to === undefined || !hasOwnRoom(this.#fd.fd)) {
       lane.waitsForSocket = true;
       this.#updateWatching();
       return;
@@ -175,12 +194,13 @@ export class Outbox {
       this.#doubted = key;
       this.#flush(lane);
     });
-    room.setRef(this.#socket.ref);
+    room.setRef(this.#ref);
     return room;
   }
 
   #updateWatching(): void {
-    this.#socket.wantWritable([...this.#lanes.values()].some(({ waitsForSocket }) => waitsForSocket));
+    const waits = [...this.#lanes.values()].some(({ waitsForSocket }) => waitsForSocket);
+    waits ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE);
   }
 
   #flush(lane: Lane): void {
@@ -189,14 +209,14 @@ export class Outbox {
       try {
         if (entry.data.length !== entry.size) throw detachedError();
         const message = { data: entry.data, to: lane.to, lent: entry.attachment.lend() };
-        if (!attempt(this.#socket.fd, message)) break;
+        if (!attempt(this.#fd.fd, message)) break;
         lane.room?.confirm();
         this.#doubted = undefined;
       } catch (failure) {
         error = failure as Error;
       }
       this.#remove(lane, entry);
-      entry.settle(error);
+      settle(entry, error);
     }
     if (lane.entries.length > 0) this.#await(lane);
     else this.#removeLane(lane);
@@ -223,8 +243,14 @@ export class Outbox {
     // A destination that stays full does not keep it from those that tried another.
     if ((!lane.refused && !this.#full) || (this.#full && this.#messages > 0)) return;
     this.#full = this.#needDrain = false;
-    this.#socket.onDrain();
+    this.#onDrain();
   }
+}
+
+function settle({ endWatch, resolve, reject }: Entry, error?: Error): void {
+  endWatch?.();
+  if (error === undefined) resolve();
+  else reject(error);
 }
 
 /** Bytes that wait were transferred to another thread, which leaves an empty array behind. */
@@ -233,6 +259,20 @@ export function detachedError(): FdpassError {
     'ERR_FDPASS_DETACHED',
     'bytes were transferred to another thread while they waited to be sent; send a copy',
   );
+}
+
+/** False if the buffer of the socket itself is full; true also where that cannot be told from a full connected peer. */
+function hasOwnRoom(fd: number): boolean {
+  return isConnected(fd) || binding.poll(fd, POLL.OUT) !== 0;
+}
+
+function isConnected(fd: number): boolean {
+  try {
+    binding.remoteUnixAddress(fd);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // latin1 keeps every byte apart; an empty key is the connected peer (no address has an empty sun_path to send to).

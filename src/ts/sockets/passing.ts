@@ -2,21 +2,34 @@
 import { hasCode } from '../base/errors';
 import { binding } from '../native/binding';
 import { POLL } from './constants';
-import type { Passing } from './message';
 
-/**
- * Both ways, so that an adopted or accepted socket does not keep what its maker wanted.
- * @returns whether nothing but bytes can come: what was queued before may have descriptors all the same. Who shares the socket can allow
- * them again; what is passed then the kernel closes, and nobody is told.
- */
-export function setPassing(fd: number, wanted: Passing): boolean {
-  const takesFds = wanted.maxFds > 0;
+/** What was asked for besides bytes. */
+export interface Passing {
+  maxFds: number;
+  credentials: boolean;
+  pidFd: boolean;
+}
+
+/** What a socket takes besides bytes. */
+export interface ControlLimits extends Passing {
+  /**
+   * Nothing: the kernel refuses it, and none is queued. Who shares the socket can allow descriptors again; what is passed
+   * then the kernel closes, and nobody is told.
+   */
+  bytesOnly: boolean;
+}
+
+/** Both ways, so that an adopted or accepted socket does not keep what its maker wanted. */
+export function setPassing(fd: number, { maxFds, credentials, pidFd }: Passing): ControlLimits {
+  const takesFds = maxFds > 0;
   const decides = passRights(fd, takesFds);
-  binding.setPassCredentials(fd, wanted.credentials ? 1 : 0);
-  if (wanted.pidFd) binding.setPassPidFd(fd, 1);
+  binding.setPassCredentials(fd, credentials ? 1 : 0);
+  if (pidFd) binding.setPassPidFd(fd, 1);
   else whereKnown(() => binding.setPassPidFd(fd, 0));
-  if (!decides || takesFds || wanted.credentials || wanted.pidFd) return false;
-  return (binding.poll(fd, POLL.IN) & POLL.IN) === 0;
+  // What was queued before may have descriptors all the same.
+  const bytesOnly =
+    decides && !takesFds && !credentials && !pidFd && (binding.poll(fd, POLL.IN) & POLL.IN) === 0;
+  return { maxFds, credentials, pidFd, bytesOnly };
 }
 
 /**

@@ -56,8 +56,8 @@ export class UnixSeqpacket extends MessageSocket<null> {
    * @throws SystemError EPIPE (the peer is gone), ENOTCONN, EMSGSIZE, EPERM (the peer refuses descriptors),
    * ETOOMANYREFS; ERR_FDPASS_CLOSED, ERR_FDPASS_QUEUE_FULL, ERR_FDPASS_TIMEOUT, AbortError
    */
-  async send(data: string | Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
-    await this.sendTo(data, undefined, options);
+  send(data: string | Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return this.sendTo(data, undefined, options);
   }
 
   /**

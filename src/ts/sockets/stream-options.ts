@@ -5,7 +5,7 @@ import { MAX_FDS_PER_MESSAGE } from '../base/limits';
 import type { KnownNames } from '../base/options';
 import { validateInteger } from '../base/validate';
 import type { AddressLike } from '../fd/address';
-import type { Passing } from './message';
+import type { Passing } from './passing';
 
 export interface StreamOptions {
   /**

@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { systemError } from '../base/errors';
 import { Inbox } from './inbox';
-import { type ControlLimits, discard, type Message } from './message';
+import { discard, type Message } from './message';
+import type { ControlLimits } from './passing';
 import type { Credentials } from './peer';
 import type { Landing } from './stream-landing';
 

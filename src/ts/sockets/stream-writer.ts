@@ -41,7 +41,7 @@ export class Parcel {
 
   /** The call that lent the descriptors returns, and the parcel may have to wait. @throws SystemError EMFILE */
   keep(): void {
-    if (this.#state === 'waiting') this.#kept = new KeptAttachment(this.#lent);
+    if (this.#state === 'waiting') this.#kept = KeptAttachment.of(this.#lent);
   }
 
   begin(): void {

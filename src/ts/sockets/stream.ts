@@ -89,7 +89,7 @@ export class UnixStream extends Duplex {
     this.#fd = fd;
     fd.heldBy('UnixStream', 'destroy()');
     this.#isConnecting = !connected;
-    const limits = { ...passing, bytesOnly: setPassing(fd.fd, passing) };
+    const limits = setPassing(fd.fd, passing);
     // A byte sent with MSG_OOB is read in its place. Out of line it would make the socket readable and every
     // read fail with EAGAIN: a peer could keep the loop spinning.
     binding.setOption(fd.fd, SOL_SOCKET, SO.OOBINLINE, 1);
