@@ -28,6 +28,15 @@ export const contenders = [
     program: cProgram('closeRuns=1'),
   },
   {
+    // As many as Node lets go by before it collects: V8, Heap::AllocateExternalBackingStore(), twice a semi-space.
+    name: 'c-keep',
+    title: 'C, epoll, 32 MiB of messages kept',
+    differsAs: 'receiver',
+    does: { oneway: ['dgram', 'seqpacket'] },
+    not: ({ size, fds = 0 }) => size < 8192 || fds > 0,
+    program: cProgram(`keep=${32 * 1024 * 1024}`),
+  },
+  {
     name: 'c-sndbuf',
     title: 'C, epoll, SO_SNDBUF 212992',
     does: { oneway: ['stream', 'dgram', 'seqpacket'] },

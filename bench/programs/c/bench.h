@@ -26,11 +26,12 @@ struct options {
   bool bursts;       // the next connections begin when all of the last ones have ended
   bool unconnected;  // every datagram names its destination
   bool close_runs;   // descriptors that follow each other: close_range(2)
-  int sndbuf;        // SO_SNDBUF; 0: the default
-  double warm_us;    // not measured, at the start
-  double run_us;     // measured
-  long messages;     // the sender stops after so many; 0: only the time counts
-  long window;       // messages between two readings of the clock
+  size_t keep;     // bytes of packets that are kept until their memory takes others; 0: of the last
+  int sndbuf;      // SO_SNDBUF; 0: the default
+  double warm_us;  // not measured, at the start
+  double run_us;   // measured
+  long messages;   // the sender stops after so many; 0: only the time counts
+  long window;     // messages between two readings of the clock
 };
 
 // options.c

@@ -21,6 +21,8 @@ struct inbox {
   struct iovec vectors[kBatch];
   union control control;
   size_t slot;
+  size_t slots;  // that are used in turn, one system call each
+  size_t next;
   char* data;
   long closed;  // descriptors that came
 };
@@ -65,14 +67,16 @@ static long ReceiveOnce(int fd, const struct options* options, struct inbox* inb
     const ssize_t size = ReceiveWithFds(fd, inbox, options->close_runs);
     return size > 0 ? inbox->closed - before : size;
   }
-  const ssize_t size = recv(fd, inbox->data, inbox->slot, 0);
+  const ssize_t size = recv(fd, inbox->data + inbox->next * inbox->slot, inbox->slot, 0);
+  if (++inbox->next >= inbox->slots) inbox->next = 0;
   return size > 0 && IsPacket(options) ? 1 : size;
 }
 
 void OneWayReceiver(const struct options* options) {
   static struct inbox inbox;
   inbox.slot = IsPacket(options) ? options->size : kStreamBuffer;
-  inbox.data = malloc(inbox.slot * kBatch);
+  inbox.slots = options->keep > 0 ? options->keep / inbox.slot : 1;
+  inbox.data = malloc(inbox.slot * (inbox.slots > kBatch ? inbox.slots : kBatch));
   for (size_t i = 0; i < kBatch; i++) {
     inbox.vectors[i] = (struct iovec){inbox.data + i * inbox.slot, inbox.slot};
     inbox.headers[i].msg_hdr = (struct msghdr){.msg_iov = &inbox.vectors[i], .msg_iovlen = 1};

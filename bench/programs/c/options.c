@@ -32,6 +32,7 @@ struct options ParseOptions(int argc, char** argv) {
     if (IS("bursts")) options.bursts = atoi(value) != 0;
     if (IS("unconnected")) options.unconnected = atoi(value) != 0;
     if (IS("closeRuns")) options.close_runs = atoi(value) != 0;
+    if (IS("keep")) options.keep = (size_t)atol(value);
     if (IS("sndbuf")) options.sndbuf = atoi(value);
     if (IS("warmMs")) options.warm_us = atof(value) * 1000;
     if (IS("runMs")) options.run_us = atof(value) * 1000;

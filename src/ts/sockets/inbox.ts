@@ -40,7 +40,7 @@ const NAME_WORDS = 27;
 /** Address space of a slab. Only what messages really fill becomes memory. */
 const SLAB_BYTES = 8 * 1024 * 1024;
 
-/** Small messages are copied there from the slab, large ones received right into memory of their own. */
+/** What small messages share, and what larger ones do. */
 const SMALL_PIECE_BYTES = 64 * 1024;
 const LARGE_PIECE_BYTES = 256 * 1024;
 /** Pool::kLargest of message_binding.cc. */
@@ -51,12 +51,6 @@ const ASK_CREDENTIALS = 1;
 const ASK_PIDFD = 2;
 const ASK_END = 4;
 const ASK_BYTES_ONLY = 8;
-
-/** What receive() gave the messages to be in: `direct` bytes for each, or, if 0, small ones only. */
-interface Place {
-  memory: SharedMemory;
-  direct: number;
-}
 
 export interface Batch {
   messages: Message[];
@@ -82,7 +76,12 @@ export class Inbox {
   readonly #request = new Int32Array(REQUEST_COLUMNS);
   readonly #handle: InboxHandle;
   readonly #lends: boolean;
+  /** Small messages are copied there by the addon. */
   readonly #small: SharedMemory;
+  /**
+   * For larger ones. Those that become their receiver's are copied, too: the kernel gives the sender its room back as soon as it has
+   * copied them, which to the slab, that stays in the processor's cache, takes half the time.
+   */
   readonly #large: SharedMemory;
   #lastName = UnixAddress.unnamed;
   /** Its bytes as they are in #names. */
@@ -121,8 +120,8 @@ export class Inbox {
   }
 
   /**
-   * Receives what is queued, at most `maxMessages`; never waits. Where the messages have the size that is `expected`, in
-   * bytes, and it is a large one, nothing is copied.
+   * Receives what is queued, at most `maxMessages`; never waits. What is lent is not copied, where the messages are large and
+   * have the size that is `expected`, in bytes.
    * @returns a negative errno, -EAGAIN if nothing is there, or the messages, which the caller owns (or has lent: see above)
    */
   receive(
@@ -131,7 +130,7 @@ export class Inbox {
     { maxMessages, endOfStream, expected }: { maxMessages: number; endOfStream: boolean; expected: number },
   ): Batch | number {
     const asked = askedBy(limits) | (endOfStream ? ASK_END : 0);
-    const direct = expected > LARGEST_SMALL ? Math.min(roundUp(expected), this.#slotSize) : 0;
+    const direct = this.#lends && expected > LARGEST_SMALL ? Math.min(roundUp(expected), this.#slotSize) : 0;
     const memory = direct > 0 ? this.#large : this.#small;
     memory.require(direct > 0 ? direct : LARGEST_SMALL);
     const request = this.#request;
@@ -143,7 +142,7 @@ export class Inbox {
     request[REQUEST_DIRECT] = direct;
     const result = binding.receive(this.#handle, memory.piece);
     if (result < 0) return result;
-    return { messages: this.#readAll(result >> 1, { memory, direct }), ended: (result & 1) === 1 };
+    return { messages: this.#readAll(result >> 1, memory), ended: (result & 1) === 1 };
   }
 
   /**
@@ -170,19 +169,19 @@ export class Inbox {
     return this.#read(0, fds, landing.take(this.#records[SIZE] as number));
   }
 
-  #readAll(count: number, place: Place): Message[] {
+  #readAll(count: number, memory: SharedMemory): Message[] {
     const records = this.#records;
     let fdCount = 0;
     for (let index = 0; index < count; index++) fdCount += records[index * COLUMNS + FD_COUNT] as number;
     // Owners first: from here a failure cannot lose a descriptor.
     const fds = fdCount === 0 ? undefined : Fd.ownAll(this.#fds.subarray(0, fdCount));
     // The usual one is written down as it is: push() is a call.
-    if (count === 1) return [this.#read(0, fds ?? [], this.#data(0, place))];
+    if (count === 1) return [this.#read(0, fds ?? [], this.#data(0, memory))];
     const messages: Message[] = [];
     let firstFd = 0;
     for (let index = 0; index < count; index++) {
       const last = firstFd + (records[index * COLUMNS + FD_COUNT] as number);
-      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? [], this.#data(index, place)));
+      messages.push(this.#read(index, fds?.slice(firstFd, last) ?? [], this.#data(index, memory)));
       firstFd = last;
     }
     return messages;
@@ -210,15 +209,15 @@ export class Inbox {
     return message;
   }
 
-  #data(index: number, { memory, direct }: Place): Buffer {
+  #data(index: number, memory: SharedMemory): Buffer {
     const size = this.#records[index * COLUMNS + SIZE] as number;
     const offset = this.#records[index * COLUMNS + OFFSET] as number;
     if (size === 0) return Buffer.alloc(0);
+    if (offset !== -1) return memory.take(offset, size);
     // The slab never leaves: a stream of bytes can detach what it is given, and the addon knows the slab by its address.
-    if (offset === -1) return copyOf(this.#slab, index * this.#slotSize, size);
-    // Who keeps a view keeps what lies between it and the next one, too: no more than as much again.
-    if (size * 2 <= direct && !this.#lends) return copyOf(memory.piece, offset, size);
-    return memory.take(offset, size);
+    const first = index * this.#slotSize;
+    const alone = this.#lends || size > LARGE_PIECE_BYTES / 2;
+    return alone ? copyOf(this.#slab, first, size) : this.#large.add(this.#slab, first, size);
   }
 
   // Messages tend to come from one sender: the last name is kept. To compare by words takes a tenth of what a view does.

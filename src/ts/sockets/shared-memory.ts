@@ -51,6 +51,13 @@ export class SharedMemory {
     this.#used = (offset + size + 7) & ~7;
     return new View(this.#memory, offset, size);
   }
+
+  /** A view of a copy. */
+  add(source: Buffer, offset: number, size: number): Buffer {
+    this.require(size);
+    source.copy(this.#piece, this.#used, offset, offset + size);
+    return this.take(this.#used, size);
+  }
 }
 
 /** In memory that nobody shares: not in Node's pool either. */
