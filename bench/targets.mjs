@@ -38,6 +38,7 @@ export const targets = [
       each([`one-way-${kind}-128B`], { contender, atLeast: 0.45 }),
     ),
   ),
+  { case: 'memory-idle', contender: 'fdpass', atMost: 8, unit: 'KiB' },
   pool('least', { case: 'pool-requests', to: 'cluster-rr', atLeast: 1.3 }),
   // As fast as any: 0.97 is the noise.
   ...[

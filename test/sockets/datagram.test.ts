@@ -283,3 +283,28 @@ test('sendMany() keeps the order and the bytes of small and large ones', async (
   for (const message of messages) assert.ok((await right.receive()).data.equals(message));
   await sent;
 });
+
+test('large messages come some at a time, so that others have their turn', async (t) => {
+  const receiver = new UnixDatagram().bind(`@${freshName()}`);
+  const senders = Array.from({ length: 8 }, () => new UnixDatagram().connect(receiver.address()));
+  closeAfter(t, receiver, ...senders);
+  const data = Buffer.alloc(150_000);
+  const turns: number[] = [];
+  let inTurn = 0;
+  receiver.on('message', () => inTurn++);
+  /** One for each sender has a send buffer of its own to be in. */
+  const flood = async (count: number): Promise<void> => {
+    for (const sender of senders.slice(0, count)) assert.equal(sender.trySend(data), true);
+    for (let came = 0; came < count; came += inTurn) {
+      inTurn = 0;
+      await new Promise(setImmediate);
+      turns.push(inTurn);
+    }
+  };
+  await flood(2); // from here on it knows how large they are
+  await flood(8);
+  assert.deepEqual(
+    turns.filter((count) => count > 0),
+    [2, 6, 2],
+  );
+});
