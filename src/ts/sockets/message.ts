@@ -47,8 +47,8 @@ export interface SocketOptions {
   maxBytes?: number;
   /**
    * `data` is lent to the listeners of 'message': it is theirs until they return, then its memory takes the next messages. For
-   * floods of messages above 1 KiB, which that memory stays in the processor's cache for; copy what is to be kept, and wait
-   * for nothing. What receive() and `for await` give is owned all the same.
+   * floods of messages above 4 KiB, each of which it saves a copy; copy what is to be kept, and wait for nothing. What receive()
+   * and `for await` give is owned all the same.
    */
   lendData?: boolean;
   /** Report who sent each message (SO_PASSCRED). An unbound socket then gets a name from the kernel. */

@@ -120,10 +120,7 @@ export class Outbox {
       this.#messages++;
       this.#bytes += data.length;
       if (this.#messages >= this.#highWaterMark) this.#full = this.#needDrain = true;
-      const cancel = (error: Error): void => {
-        this.#remove(lane, entry);
-        reject(error);
-      };
+      const cancel = (error: Error): void => this.#end(lane, entry, error);
       try {
         entry.endWatch = onCancel(options, 'send()', cancel);
         this.#await(lane);
@@ -154,10 +151,7 @@ export class Outbox {
     this.#full = this.#needDrain = false;
     for (const lane of [...this.#lanes.values()]) {
       lane.refused = false;
-      for (const entry of [...lane.entries]) {
-        this.#remove(lane, entry);
-        settle(entry, makeError());
-      }
+      for (const entry of [...lane.entries]) this.#end(lane, entry, makeError());
       this.#removeLane(lane);
     }
   }
@@ -215,14 +209,16 @@ export class Outbox {
       } catch (failure) {
         error = failure as Error;
       }
-      this.#remove(lane, entry);
-      settle(entry, error);
+      this.#end(lane, entry, error);
     }
     if (lane.entries.length > 0) this.#await(lane);
     else this.#removeLane(lane);
   }
 
-  #remove(lane: Lane, entry: Entry): void {
+  /** It is told, and nobody can cancel it any more, before whoever waits for all to be gone can fail. */
+  #end(lane: Lane, entry: Entry, error?: Error): void {
+    entry.endWatch?.();
+    error === undefined ? entry.resolve() : entry.reject(error);
     lane.entries.splice(lane.entries.indexOf(entry), 1);
     this.#messages--;
     this.#bytes -= entry.size;
@@ -245,12 +241,6 @@ export class Outbox {
     this.#full = this.#needDrain = false;
     this.#onDrain();
   }
-}
-
-function settle({ endWatch, resolve, reject }: Entry, error?: Error): void {
-  endWatch?.();
-  if (error === undefined) resolve();
-  else reject(error);
 }
 
 /** Bytes that wait were transferred to another thread, which leaves an empty array behind. */
