@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import test from 'node:test';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { Fd, UnixStream } from 'fdpass';
-import { MSG, RawSocket, SO, SOL_SOCKET } from 'fdpass/raw';
+import { MSG, POLL, RawSocket, SO, SOL_SOCKET } from 'fdpass/raw';
 import { settledFdCount } from '../helpers/fd-count';
 import { failureOf } from '../helpers/outcome';
 import { seeded } from '../helpers/random';
@@ -186,6 +186,20 @@ test('a writer waits for its reader and for nothing else', async (t) => {
   right.resume();
   await drained;
   assert.equal(left.writableLength, 0);
+});
+
+test('a writer uses the room that a reader has just made, before poll(2) tells of any', async (t) => {
+  const { stream, raw } = openRaw(t);
+  const own = RawSocket.adopt(Fd.dup(stream));
+  t.after(() => own.close());
+  stream.write(Buffer.alloc(1_000_000));
+  for (let reads = 0; reads < 4; reads++) {
+    const sent = stream.bytesWritten;
+    raw.receive({ buffers: Math.ceil(raw.queuedBytes / 2) }); // one of the two parts that fill the send buffer
+    assert.equal(own.poll(POLL.OUT), 0);
+    await nextTurn();
+    assert.ok(stream.bytesWritten > sent, `${stream.bytesWritten} bytes after ${sent}`);
+  }
 });
 
 test('pipeline() brings everything and ends all', async (t) => {

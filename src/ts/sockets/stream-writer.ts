@@ -4,6 +4,7 @@ import { hasCode } from '../base/errors';
 import { binding } from '../native/binding';
 import { KeptAttachment, type Lent, NOTHING } from './attachment';
 import { detachedError, sendBytes, sendError } from './outbox';
+import { Patience } from './patience';
 
 const { EAGAIN } = constants.errno;
 
@@ -89,6 +90,11 @@ export class StreamWriter {
   #parts: Part[] = [];
   #done: ((error?: Error) => void) | undefined;
   #open: boolean;
+  readonly #patience = new Patience();
+  /** Bytes went since #patience was asked. */
+  #progressed = false;
+  /** The next turn of the loop does. */
+  #triesAgain = false;
 
   /** @param open false: nothing is sent before open() */
   constructor(socket: WriterSocket, open: boolean) {
@@ -175,7 +181,10 @@ export class StreamWriter {
     const { parcel } = part;
     try {
       const sent = this.#attempt(part);
-      if (sent === -EAGAIN) return false;
+      if (sent === -EAGAIN) {
+        this.#trySoon();
+        return false;
+      }
       if (sent < 0) throw sendError(sent, parcel?.attachment ?? NOTHING);
       parcel?.begin();
       this.#advance(part, sent);
@@ -184,6 +193,30 @@ export class StreamWriter {
       parcel.drop(error as Error);
     }
     return true;
+  }
+
+  /**
+   * For poll(2) there is room when three quarters of the send buffer are free (unix_writable() of net/unix/af_unix.c), for
+   * sendmsg(2) when anything is. A sender that sleeps until then finds a peer that has nothing left to read, and sleeps, too.
+   */
+  #trySoon(): void {
+    if (this.#triesAgain) return;
+    this.#triesAgain = this.#patience.triesAgain(this.#progressed);
+    this.#progressed = false;
+    if (!this.#triesAgain) return;
+    setImmediate(() => {
+      this.#triesAgain = false;
+      if (this.#open && this.#done !== undefined && this.#goesOn()) this.#finish();
+    });
+  }
+
+  /** A failure stays the wake-up's that follows: what the peer has sent before it left is read first then. */
+  #goesOn(): boolean {
+    try {
+      return this.#sendParts();
+    } catch {
+      return false;
+    }
   }
 
   #attempt({ buffers, size, parcel }: Part): number {
@@ -197,6 +230,7 @@ export class StreamWriter {
   }
 
   #advance(part: Part, sent: number): void {
+    this.#progressed = true;
     part.size -= sent;
     if (part.size === 0) {
       this.#parts.shift();
