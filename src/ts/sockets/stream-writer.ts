@@ -2,8 +2,9 @@
 import { constants } from 'node:os';
 import { hasCode } from '../base/errors';
 import { binding } from '../native/binding';
-import { KeptAttachment, type Lent, NOTHING } from './attachment';
+import { NOTHING } from './attachment';
 import { detachedError, sendBytes, sendError } from './outbox';
+import type { Parcel } from './parcel';
 import { Patience } from './patience';
 
 const { EAGAIN } = constants.errno;
@@ -16,57 +17,6 @@ const CALLS_PER_TURN = 16;
 
 /** IOV_MAX of limits.h: buffers in one sendmsg(2). */
 const MAX_BUFFERS = 1024;
-
-/** 'begun': its attachment and a part of its bytes are the kernel's. 'dropped': nothing of it will be sent. */
-type ParcelState = 'waiting' | 'begun' | 'sent' | 'dropped';
-
-/** Bytes of one send(), with an attachment that goes with the first of them, once. */
-export class Parcel {
-  #state: ParcelState = 'waiting';
-  #lent: Lent;
-  #kept: KeptAttachment | undefined;
-  /** Why it was dropped. */
-  failure: Error | undefined;
-
-  constructor(lent: Lent) {
-    this.#lent = lent;
-  }
-
-  get state(): ParcelState {
-    return this.#state;
-  }
-
-  get attachment(): Lent {
-    return this.#kept?.lend() ?? this.#lent;
-  }
-
-  /** The call that lent the descriptors returns, and the parcel may have to wait. @throws SystemError EMFILE */
-  keep(): void {
-    if (this.#state === 'waiting') this.#kept = KeptAttachment.of(this.#lent);
-  }
-
-  begin(): void {
-    if (this.#state === 'waiting') this.#release('begun');
-  }
-
-  end(): void {
-    this.#state = 'sent';
-  }
-
-  /** Only what waits can be dropped. */
-  drop(failure: Error): void {
-    if (this.#state !== 'waiting') return;
-    this.failure = failure;
-    this.#release('dropped');
-  }
-
-  #release(state: ParcelState): void {
-    this.#state = state;
-    this.#kept?.close();
-    this.#kept = undefined;
-    this.#lent = NOTHING;
-  }
-}
 
 /** What one sendmsg(2) takes: a parcel, or bytes without one. */
 interface Part {

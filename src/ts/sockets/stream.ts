@@ -16,6 +16,7 @@ import { Connecting } from './connecting';
 import { SHUT, SO, SOL_SOCKET } from './constants';
 import { consume } from './consume';
 import { SEND_OPTIONS, type SendOptions } from './message';
+import { Parcel } from './parcel';
 import { setPassing } from './passing';
 import { type Credentials, peerCredentials, peerGroups, peerPidFd } from './peer';
 import { READABLE, Readiness, WRITABLE } from './readiness';
@@ -28,7 +29,7 @@ import {
   validateStreamOptions,
 } from './stream-options';
 import { StreamReader } from './stream-reader';
-import { Parcel, StreamWriter } from './stream-writer';
+import { StreamWriter } from './stream-writer';
 
 /** What came beside the descriptors of an 'fds' event. */
 export interface FdsInfo {
