@@ -15,6 +15,7 @@ const scenarios = [
     'unref-ends-with-a-waiting-send',
     'an unref’d socket with a message for a full peer does not keep a process',
   ],
+  ['unref-ends-in-a-flood', 'unref’d streams of which one floods the other do not keep a process'],
   ['exit-in-a-handler', 'process.exit() inside a message handler'],
   ['close-at-exit', 'closing while the process exits'],
   ['close-in-beforeExit', 'closing in beforeExit'],

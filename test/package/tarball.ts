@@ -25,7 +25,7 @@ export const MAX_BYTES = 350_000;
 export const prebuilt = (cpu: string): string => `prebuilds/linux-${cpu}/fdpass.node`;
 
 const ALLOWED = [
-  /^(package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE)$/,
+  /^(package\.json|(README|SECURITY)\.md|LICENSE)$/,
   /^dist\/([\w-]+\/)*[\w-]+\.(js|d\.ts)$/,
   /^src\/native\/(binding\.gyp|(core|node)\/\w+\.(cc|h|map))$/,
   /^prebuilds\/linux-(x64|arm64)\/fdpass\.node$/,

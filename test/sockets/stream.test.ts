@@ -1,5 +1,6 @@
 // UnixStream as a Duplex: bytes both ways, in every way of reading and writing, backpressure, and the end.
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
@@ -189,17 +190,51 @@ test('a writer waits for its reader and for nothing else', async (t) => {
 });
 
 test('a writer uses the room that a reader has just made, before poll(2) tells of any', async (t) => {
-  const { stream, raw } = openRaw(t);
+  const { stream, raw } = openRaw(t, { sendBufferSize: 100_000 });
   const own = RawSocket.adopt(Fd.dup(stream));
   t.after(() => own.close());
   stream.write(Buffer.alloc(1_000_000));
   for (let reads = 0; reads < 4; reads++) {
     const sent = stream.bytesWritten;
-    raw.receive({ buffers: Math.ceil(raw.queuedBytes / 2) }); // one of the two parts that fill the send buffer
+    raw.receive({ buffers: Math.ceil(raw.queuedBytes / 2) });
     assert.equal(own.poll(POLL.OUT), 0);
     await nextTurn();
     assert.ok(stream.bytesWritten > sent, `${stream.bytesWritten} bytes after ${sent}`);
   }
+});
+
+test('a writer of many small parts goes on while there is room, whatever poll(2) tells', async (t) => {
+  const { stream, raw } = openRaw(t, { sendBufferSize: 100_000 });
+  const own = RawSocket.adopt(Fd.dup(stream));
+  t.after(() => own.close());
+  const bytes = Buffer.alloc(3000);
+  stream.cork();
+  const all = Array.from({ length: 30 }, () => stream.send(bytes));
+  stream.uncork();
+  await Promise.all(all); // nobody reads
+  assert.equal(own.poll(POLL.OUT), 0);
+  assert.equal(raw.queuedBytes, 30 * bytes.length);
+});
+
+test('a writer that waits is told that its peer takes no more, after what the peer has sent', async (t) => {
+  const { stream, raw } = openRaw(t);
+  const seen: string[] = [];
+  stream.on('data', (data) => seen.push(`${data}`)).on('error', (error) => seen.push(`${error}`));
+  stream.write(Buffer.alloc(1_000_000));
+  raw.send('last words');
+  raw.shutdown('read'); // for poll(2) nothing has changed
+  await new Promise((resolve) => stream.once('close', resolve));
+  assert.deepEqual(seen, ['last words', 'Error: sendmsg EPIPE']);
+});
+
+test('what a writer had to wait for comes in the context of whoever made the stream', async (t) => {
+  const context = new AsyncLocalStorage<string>();
+  const [left, right] = context.run('maker', () => openPair(t));
+  right.resume();
+  const store = await new Promise((resolve) => {
+    context.run('writer', () => left.write(Buffer.alloc(1_000_000), () => resolve(context.getStore())));
+  });
+  assert.equal(store, 'maker');
 });
 
 test('pipeline() brings everything and ends all', async (t) => {

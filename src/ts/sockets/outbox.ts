@@ -223,11 +223,11 @@ export class Outbox {
     this.#messages--;
     this.#bytes -= entry.size;
     entry.attachment.close();
-    if (this.#messages === 0) {
-      this.#onEmpty?.();
-      this.#onEmpty = undefined;
-    }
     if (lane.entries.length === 0) this.#removeLane(lane);
+    if (this.#messages > 0) return;
+    const onEmpty = this.#onEmpty;
+    this.#onEmpty = undefined;
+    onEmpty?.();
   }
 
   // Not one that took a new message while its last one was settled.

@@ -47,6 +47,12 @@ export class Readiness {
     this.#updateKeeping();
   }
 
+  /** Calls back when the loop has turned once; of one that was unref'd only if something else makes it turn. */
+  nextTurn(callback: () => void): void {
+    const turn = setImmediate(callback);
+    if (!this.#ref) turn.unref();
+  }
+
   close(): void {
     this.#wanted = 0;
     binding.closeWatcher(this.#watcher);

@@ -1,4 +1,5 @@
 // StreamWriter: bytes on their way out of a stream socket, and what goes with them.
+import { AsyncResource } from 'node:async_hooks';
 import { constants } from 'node:os';
 import { hasCode } from '../base/errors';
 import { binding } from '../native/binding';
@@ -29,6 +30,8 @@ interface Part {
 export interface WriterSocket {
   readonly fd: number;
   wantWritable(want: boolean): void;
+  /** As Readiness. */
+  nextTurn(callback: () => void): void;
   /** So many bytes are the kernel's now. */
   onSent(bytes: number): void;
 }
@@ -43,8 +46,10 @@ export class StreamWriter {
   readonly #patience = new Patience();
   /** Bytes went since #patience was asked. */
   #progressed = false;
-  /** The next turn of the loop does. */
+  /** #tryAgain() comes with the next turn of the loop. */
   #triesAgain = false;
+  /** In the context of whoever made the stream, as what poll(2) leads to, not of the write that found no room. */
+  readonly #tryAgain = AsyncResource.bind(() => this.#goOn());
 
   /** @param open false: nothing is sent before open() */
   constructor(socket: WriterSocket, open: boolean) {
@@ -123,6 +128,7 @@ export class StreamWriter {
       if (part === undefined) return true;
       if (!this.#send(part)) return false;
     }
+    this.#trySoon(true);
     return false;
   }
 
@@ -132,7 +138,8 @@ export class StreamWriter {
     try {
       const sent = this.#attempt(part);
       if (sent === -EAGAIN) {
-        this.#trySoon();
+        this.#trySoon(this.#patience.triesAgain(this.#progressed));
+        this.#progressed = false;
         return false;
       }
       if (sent < 0) throw sendError(sent, parcel?.attachment ?? NOTHING);
@@ -149,24 +156,24 @@ export class StreamWriter {
    * For poll(2) there is room when three quarters of the send buffer are free (unix_writable() of net/unix/af_unix.c), for
    * sendmsg(2) when anything is. A sender that sleeps until then finds a peer that has nothing left to read, and sleeps, too.
    */
-  #trySoon(): void {
-    if (this.#triesAgain) return;
-    this.#triesAgain = this.#patience.triesAgain(this.#progressed);
-    this.#progressed = false;
-    if (!this.#triesAgain) return;
-    setImmediate(() => {
-      this.#triesAgain = false;
-      if (this.#open && this.#done !== undefined && this.#goesOn()) this.#finish();
-    });
+  #trySoon(does: boolean): void {
+    if (!does || this.#triesAgain) return;
+    this.#triesAgain = true;
+    this.#socket.nextTurn(this.#tryAgain);
   }
 
-  /** A failure stays the wake-up's that follows: what the peer has sent before it left is read first then. */
-  #goesOn(): boolean {
+  /** A failure is told a turn later: what the peer has sent before it left is read first. */
+  #goOn(): void {
+    this.#triesAgain = false;
+    if (!this.#open || this.#done === undefined) return;
+    let sentAll: boolean;
     try {
-      return this.#sendParts();
+      sentAll = this.#sendParts();
     } catch {
-      return false;
+      this.#socket.nextTurn(() => this.flush());
+      return;
     }
+    if (sentAll) this.#finish();
   }
 
   #attempt({ buffers, size, parcel }: Part): number {

@@ -114,6 +114,7 @@ export class UnixStream extends Duplex {
       {
         fd: fd.fd,
         wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
+        nextTurn: (callback) => this.#readiness.nextTurn(callback),
         onSent: (bytes) => {
           this.#bytesWritten += bytes;
           this.#idle?.refresh();
