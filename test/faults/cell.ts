@@ -28,7 +28,7 @@ const WORKERS = 2;
 
 const script: Script = {
   probation: { ms: 60, interval: 20 },
-  timeouts: { hello: 500, warm: 2000, fds: 500, ping: 1000, commit: 1000 },
+  timeouts: { hello: 1500, warm: 3000, fds: 1500, ping: 1500, commit: 1500 },
   listeners: [web()],
   counter: 'counts',
   pidFile: true,
@@ -50,7 +50,9 @@ export async function runCell(t: Ending, cell: Cell): Promise<CellResult> {
     if (served === side) await load.served(cast[side].pid);
     else await cast[side].exit(); // drained, given up, or killed
   }
-  assert.ok(existsSync(stage.file(`fault-${cast[cell.side].pid}`)), 'nothing went wrong: this tests nothing');
+  const story = `${cast.old.story()} ${cast.new.story()}`;
+  const happened = existsSync(stage.file(`fault-${cast[cell.side].pid}`));
+  assert.ok(happened, `nothing went wrong: this tests nothing. ${story}`);
   await assertNamed(stage, cast, served, cell);
   if (served === 'old') await assertOpen(cast.old, before);
   const left = served === 'new' ? await inventoryAlone(cast.new) : undefined;

@@ -32,6 +32,8 @@ export interface WriterSocket {
   wantWritable(want: boolean): void;
   /** As Readiness. */
   nextTurn(callback: () => void): void;
+  /** Takes in what the peer has sent. */
+  receive(): void;
   /** So many bytes are the kernel's now. */
   onSent(bytes: number): void;
 }
@@ -162,7 +164,6 @@ export class StreamWriter {
     this.#socket.nextTurn(this.#tryAgain);
   }
 
-  /** A failure is told a turn later: what the peer has sent before it left is read first. */
   #goOn(): void {
     this.#triesAgain = false;
     if (!this.#open || this.#done === undefined) return;
@@ -170,7 +171,9 @@ export class StreamWriter {
     try {
       sentAll = this.#sendParts();
     } catch {
-      this.#socket.nextTurn(() => this.flush());
+      // As where poll(2) tells of both: what the peer has sent before it left is read first.
+      this.#socket.receive();
+      this.flush();
       return;
     }
     if (sentAll) this.#finish();

@@ -115,6 +115,7 @@ export class UnixStream extends Duplex {
         fd: fd.fd,
         wantWritable: (want) => (want ? this.#readiness.want(WRITABLE) : this.#readiness.drop(WRITABLE)),
         nextTurn: (callback) => this.#readiness.nextTurn(callback),
+        receive: () => this.#reader.receive(),
         onSent: (bytes) => {
           this.#bytesWritten += bytes;
           this.#idle?.refresh();
