@@ -48,10 +48,10 @@ export class StreamWriter {
   readonly #patience = new Patience();
   /** Bytes went since #patience was asked. */
   #progressed = false;
-  /** #tryAgain() comes with the next turn of the loop. */
+  /** #goOn() comes with the next turn of the loop. */
   #triesAgain = false;
   /** In the context of whoever made the stream, as what poll(2) leads to, not of the write that found no room. */
-  readonly #tryAgain = AsyncResource.bind(() => this.#goOn());
+  readonly #context = new AsyncResource('FDPASSWRITER', { requireManualDestroy: true });
 
   /** @param open false: nothing is sent before open() */
   constructor(socket: WriterSocket, open: boolean) {
@@ -161,7 +161,7 @@ export class StreamWriter {
   #trySoon(does: boolean): void {
     if (!does || this.#triesAgain) return;
     this.#triesAgain = true;
-    this.#socket.nextTurn(this.#tryAgain);
+    this.#socket.nextTurn(() => this.#context.runInAsyncScope(() => this.#goOn()));
   }
 
   #goOn(): void {
